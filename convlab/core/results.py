@@ -1,0 +1,35 @@
+"""Results: traces and verdicts of one experiment, as plots, tables and the command line read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from convlab.core.trace import Trace
+from convlab.core.verdict import Verdict
+
+Kind = Literal["trajectory", "horizon sweep", "worst-case sweep"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """An experiment that has run.
+
+    ``kind``: "trajectory" (a fixed problem, read along the run), "horizon sweep" (a fresh run for each horizon) or
+    "worst-case sweep" (the instance depends on the horizon too: only here may the theorem's slope be demanded).
+    ``formulas`` maps a theorem's name to its bound in mathtext; ``outputs`` are those the experiment asked for.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    traces: tuple[Trace, ...]
+    verdicts: tuple[Verdict, ...]
+    outputs: tuple[str, ...] = ("last",)
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    theorems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> title, output, quantity, sense
+
+    @property
+    def as_expected(self) -> bool:
+        return all(verdict.as_expected for verdict in self.verdicts)

@@ -1,0 +1,41 @@
+"""Trace: what was measured along the runs of one cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from convlab.core.setting import Setting
+
+QUANTITIES = ("gap", "grad_norm2", "dist2")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Measurements of one cell at K checkpoints for S seeds.
+
+    ``t`` [K] counts steps: θ_t is the point before step t, so t = 0 is the start and t = T the end.
+    ``measured[output][quantity]`` is an array [S, K]: gap = R(θ) − R(θ*), grad_norm2 = ‖∇R(θ)‖², dist2 = ‖θ − θ*‖².
+    It is NaN from where a run diverged on (files store only the part before), and where the quantity does not exist
+    (dist2 without a minimiser).
+    ``floor[quantity]`` is the size below which rounding decides: such points are drawn grey, and neither fitted nor
+    judged. ``error[quantity]`` bounds the absolute error of a measurement (the width of the interval for R(θ*)).
+    ``status[s]`` is "done" or "diverged"; ``rows_per_step`` the row gradients that a step costs.
+    """
+
+    setting: Setting
+    t: np.ndarray
+    seeds: tuple[int, ...]
+    measured: Mapping[str, Mapping[str, np.ndarray]]
+    floor: Mapping[str, float]
+    error: Mapping[str, float]
+    status: tuple[str, ...]
+    rows_per_step: float = 1.0
+    label: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)  # the task's files, data's hash
+
+    def mean(self, output: str, quantity: str) -> np.ndarray:
+        """The mean over seeds [K]; NaN from the first divergence of any seed on."""
+        return np.asarray(self.measured[output][quantity].mean(axis=0))
