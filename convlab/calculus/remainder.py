@@ -18,9 +18,11 @@ def directional_hessian(f: Callable[[Any], jax.Array], x: Any, direction: Any) -
     """
 
     def slope(point: Any) -> jax.Array:
-        return jax.jvp(f, (point,), (direction,))[1]
+        rise: jax.Array = jax.jvp(f, (point,), (direction,))[1]
+        return rise
 
-    return jax.jvp(slope, (x,), (direction,))[1]
+    curvature: jax.Array = jax.jvp(slope, (x,), (direction,))[1]
+    return curvature
 
 
 def taylor_remainder(f: Callable[[Any], jax.Array], x: Any, e: Any, nodes: int = 20) -> jax.Array:

@@ -13,7 +13,7 @@ class ConvlabError(Exception):
     """
 
 
-class Unknown(KeyError):
+class Unknown(KeyError):  # noqa: N818 - it names a fact, not a failure
     """A fact that the setting does not have. A theorem that asks for it is *not applicable*, never guessed."""
 
     def __init__(self, name: str) -> None:

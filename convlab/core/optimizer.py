@@ -3,7 +3,8 @@
 A file in ``convlab/optimizers`` defines a function of its own name that returns an
 ``optax.GradientTransformationExtraArgs``; annotations decide what varies without a new compilation: ``float`` and
 ``ScalarOrSchedule`` are traced, ``int``, ``bool``, ``str`` are part of the program. The loop hands ``update`` the three
-keywords of optax's line searches, ``value``, ``grad`` and ``value_fn``, and no other. Beside the function the file may define
+keywords of optax's line searches, ``value``, ``grad`` and ``value_fn``, and no other. Beside the function the file may
+define
 
 - ``ORACLE``: the oracle it uses where an experiment names none, e.g. ``{"name": "minibatch", "size": 1}``;
 - ``TRAITS``: words for theorems' assumptions, e.g. ``{"gradient step"}``;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -33,13 +33,15 @@ class Oracle:
 
     ``draw(problem, constants, key, block_number)`` returns the samples of ``block`` consecutive steps (leading axis
     ``block``), a function of the seed's key and the block's number alone: every optimizer and step size sees the same.
-    ``show(problem, constants, theta, state, sample, t)`` returns (f_t, state); ``init(problem, theta)`` the first state.
-    All are static under jit, so they must be module-level functions or come from a cached factory; numbers that may vary
-    without a new compilation go into ``constants`` (a pytree, traced).
+    ``show(problem, constants, theta, state, sample, t)`` returns (f_t, state); ``init(problem, theta)`` the first
+    state. All are static under jit, so they must be module-level functions or come from a cached factory; numbers that
+    may vary without a new compilation go into ``constants`` (a pytree, traced).
 
     ``facts(problem)`` tells theorems about f_t: sigma_star (sqrt E‖∇f_t(θ*)‖²), L_expected (the constant of expected
     smoothness: E‖∇f_t(θ) − ∇f_t(θ*)‖² ≤ 2·L_expected·gap), batch_size. ``rows_per_step(problem)`` is the cost of one
-    ∇f_t in row gradients. ``problem_fault(problem)`` is a sentence if the problem cannot be shown this way, else None.
+    ∇f_t in row gradients. ``traits(problem)`` are words for theorems' assumptions: "exact oracle" (f_t = R),
+    "unbiased", "convex smooth samples" (L_expected holds). ``problem_fault(problem)`` is a sentence if the problem
+    cannot be shown this way, else None.
     """
 
     block: int
@@ -51,4 +53,4 @@ class Oracle:
     facts: Callable[[Problem], Mapping[str, Known]] = _no_facts
     rows_per_step: Callable[[Problem], float] = lambda problem: float(max(problem.rows, 1))
     problem_fault: Callable[[Problem], str | None] = lambda problem: None
-    traits: frozenset[str] = field(default_factory=frozenset)
+    traits: Callable[[Problem], frozenset[str]] = lambda problem: frozenset()

@@ -49,10 +49,11 @@ class Problem:
     ``constants`` (ridge, kink, spectrum) are pytrees that are traced: two ridges compile once. ``gap(θ, problem)`` is
     R(θ) − R(θ*) without cancellation; without it, the Taylor remainder at θ* serves (see `risk_gap`), which needs a
     twice continuously differentiable R. ``known`` holds the constants that theorems need, by the field's names: L,
-    L_max, mu, M, sigma_star, D (‖θ0 − θ*‖), initial_gap. ``traits`` are words for theorems' assumptions; ``denied`` says
-    why one is absent. ``certificate`` says how θ* and R* are known; ``digest`` is the SHA-256 of the data.
+    L_max, mu, M, sigma_star, D (‖θ0 − θ*‖), initial_gap. ``traits`` are words for theorems' assumptions; ``denied``
+    says why one is absent. ``certificate`` says how θ* and R* are known; ``digest`` is the SHA-256 of the data.
 
-    A problem is a pytree of its arrays, so it can be handed to a jitted function; facts for the reader are dropped there.
+    A problem is a pytree of its arrays, so it can be handed to a jitted function; facts for the reader are dropped
+    there.
     """
 
     risk: Risk
@@ -92,7 +93,8 @@ def displacement(theta: Theta, optimum: Optimum) -> Theta:
 
 def squared_norm(tree: Theta) -> jax.Array:
     """‖·‖² over all leaves."""
-    return sum((jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
+    parts: list[jax.Array] = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)]
+    return sum(parts[1:], start=parts[0])
 
 
 def risk_gap(theta: Theta, problem: Problem) -> jax.Array:
@@ -107,5 +109,6 @@ def risk_gap(theta: Theta, problem: Problem) -> jax.Array:
     if optimum is None:
         raise TypeError(f"problem '{problem.name}' has no certified optimum to measure a gap against")
     if optimum.hi is None:
-        return risk_of(problem, theta) - 0.5 * (optimum.risk_low + optimum.risk_high)
+        least = 0.5 * (optimum.risk_low + optimum.risk_high)
+        return risk_of(problem, theta) - jnp.asarray(least)
     return taylor_remainder(functools.partial(risk_of, problem), optimum.hi, displacement(theta, optimum))

@@ -15,13 +15,15 @@ Quantity = Literal["gap", "grad_norm2", "dist2"]
 class Assumption:
     """One hypothesis: in words (they complete "needs …"), and as a predicate of the setting.
 
-    A predicate may index the setting; a constant that is not known makes the theorem not applicable. ``trait`` names the
-    trait that the predicate asks for, if it asks for one, so that the ruling can quote why it is absent.
+    A predicate may index the setting; a constant that is not known makes the theorem not applicable. ``trait`` names
+    the trait that the predicate asks for, if it asks for one, so that the ruling can quote why it is absent;
+    ``finding`` says, in the setting's numbers, what was found instead ("step_size = 2.1/L = 2.1 exceeds 2/L = 2").
     """
 
     words: str
     holds: Callable[[Setting], bool]
     trait: str | None = None
+    finding: Callable[[Setting], str] | None = None
 
 
 def needs(trait: str, words: str | None = None) -> Assumption:
@@ -37,8 +39,8 @@ def needs(trait: str, words: str | None = None) -> Assumption:
 class Rate:
     """The speed that the bound claims.
 
-    "power": quantity ~ t^value (value < 0). "linear": quantity ~ exp(value·t) (value < 0). "order": e_{t+1} ~ e_t^value.
-    ``value`` may depend on the setting.
+    "power": quantity ~ t^value (value < 0). "linear": quantity ~ exp(value·t) (value < 0). "order":
+    e_{t+1} ~ e_t^value. ``value`` may depend on the setting.
     """
 
     kind: Literal["power", "linear", "order"]

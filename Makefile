@@ -1,0 +1,48 @@
+# Two commands, each doing all of its own set-up:
+#   make run    the quickstart experiment: its verdicts, and where its figures lie
+#   make test   ruff, mypy --strict and the tests
+# With another Python: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv$(if $(filter-out python3,$(notdir $(PYTHON))),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+
+# Where pyenv manages Pythons, all that it has installed are on offer by name, the current one first.
+ifneq (,$(shell command -v pyenv 2>/dev/null))
+export PYENV_VERSION := $(shell (pyenv version-name; pyenv versions --bare) 2>/dev/null | tr ' \n' '::' | sed 's/:*$$//')
+endif
+
+.PHONY: run test lint results clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.installed
+	$(BIN)/convlab run quickstart --out runs/quickstart
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Every shipped experiment at full size, into results/
+results: $(VENV)/.installed
+	for file in experiments/*.toml; do $(BIN)/convlab run $$file || exit 1; done
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "convlab needs Python 3.11 or later; name one with PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $(VENV)/.installed $@
+
+clean:
+	rm -rf .venv .venv-* build *.egg-info runs

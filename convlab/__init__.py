@@ -1,0 +1,35 @@
+"""convlab: run an optimizer on a problem, and hold what was measured against what is proved.
+
+``convlab.run("quickstart")`` runs an experiment; ``convlab.gd``, ``convlab.newton`` and every other optimizer and
+problem of the catalogue are reachable by name. Importing convlab is fast, imports no jax, and changes no global
+setting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+_API = ("run", "judge", "plot", "doctor", "load_experiment")
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    if name in _API:
+        from convlab.lab import api
+
+        return getattr(api, name)
+    from convlab.lab import catalog
+
+    for kind in ("optimizers", "problems"):
+        if name in catalog.names(kind):
+            return catalog.load(kind, name)
+    raise AttributeError(f"module 'convlab' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    from convlab.lab import catalog
+
+    return sorted([*_API, "__version__", *catalog.names("optimizers"), *catalog.names("problems")])

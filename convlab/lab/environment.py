@@ -1,0 +1,118 @@
+"""The numerical environment of a run: device, precision, and the canary. Only this and `runner` touch `jax.config`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from convlab.core.errors import ConvlabError
+
+_CALLS = 30  # a broken jax is wrong in more than half of the calls
+
+
+@contextlib.contextmanager
+def numerics(device: str | None = None) -> Iterator[jax.Device]:
+    """A scope with 64-bit types, full-precision products and one device; outside it nothing has changed."""
+    # Three quarters of a GPU's memory would be taken at the start otherwise; read when the backend starts.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    chosen = find_device(device)
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"), jax.default_device(chosen):
+        yield chosen
+
+
+def find_device(device: str | None) -> jax.Device:
+    """The first device of a kind ("cpu", "gpu"), or jax's own choice. Raises ConvlabError where there is none."""
+    if device is None:
+        return jax.devices()[0]
+    try:
+        return jax.devices(device)[0]
+    except RuntimeError:
+        have = ", ".join(sorted({each.platform for each in jax.devices()}))
+        raise ConvlabError(
+            f"--device {device}: jax finds no {device} here, only {have}; use --device cpu, or install jax for it"
+        ) from None
+
+
+@functools.cache
+def canary() -> str | None:
+    """None if this jax computes two sums correctly, else a sentence. Some releases are wrong at random, in silence.
+
+    jax 0.10.2, 0.11.1 and 0.11.2 return wrong reductions over broadcast operands on CPU, in more than half of the
+    calls.
+    """
+    with jax.enable_x64(True):
+        column = jnp.ones((1024, 1))
+        total = jax.jit(lambda a: jnp.sum(jnp.broadcast_to(a, (2, 1024, 1024))))
+        rows = jnp.asarray(np.linspace(0.0, 1.0, 4 * 900).reshape(4, 900, 1))
+        square = jax.jit(lambda a: jnp.mean(jnp.square(jnp.broadcast_to(a, (4, 900, 800)))))
+        true_square = float(np.mean(np.square(np.asarray(rows))))
+        wrong = sum(
+            float(total(column)) != 2.0 * 1024 * 1024 or abs(float(square(rows)) - true_square) > 1e-9
+            for _ in range(_CALLS)
+        )
+    if wrong:
+        return (
+            f"jax {jax.__version__} returned wrong sums in {wrong} of {_CALLS} calls; "
+            "install another release (0.10.1, or 0.12 and later)"
+        )
+    return None
+
+
+def require_sound_jax() -> None:
+    """Raise rather than compute on a jax that fails the canary."""
+    fault = canary()
+    if fault:
+        raise ConvlabError(fault)
+
+
+def threads() -> int:
+    """The cores that the numbers may depend on: reductions are split over them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that computes."""
+    from convlab import __version__
+
+    packages = ("jax", "jaxlib", "optax", "numpy", "scipy")
+    found = {name: metadata.version(name) for name in packages}
+    return {"convlab": __version__, "python": platform.python_version(), **found}
+
+
+def doctor() -> list[tuple[str, str, bool]]:
+    """What `convlab doctor` reports: (what, finding, whether it is well)."""
+    rows = [(name, version, True) for name, version in versions().items()]
+    rows.insert(0, ("platform", f"{platform.machine()} {platform.system()}, {threads()} cores", True))
+    rows += [("device", f"{each.platform}: {each.device_kind}", True) for each in jax.devices()]
+    gpu = any(each.platform == "gpu" for each in jax.devices())
+    rows.append(("gpu", "found" if gpu else "none found; runs use the CPU", True))
+    with numerics():
+        wide = jnp.asarray(1.0).dtype == jnp.float64 and 1.0 + 2.0**-52 > 1.0
+        product = jnp.ones((1, 2)) @ jnp.asarray([[1.0], [2.0**-40]])
+        exact = float(product[0, 0]) == 1.0 + 2.0**-40
+    rows.append(
+        ("precision", "float64 in the lab's scope" if wide and exact else "float64 is not at work", wide and exact)
+    )
+    outside = jnp.asarray(1.0).dtype
+    rows.append(("outside the scope", f"{outside} (jax's own setting, left as it is)", True))
+    fault = canary()
+    rows.append(("canary", fault or f"{2 * _CALLS} sums over broadcast operands right", fault is None))
+    rows.append(("stdout encoding", str(sys.stdout.encoding), True))
+    return rows
+
+
+def current_device() -> str:
+    """The kind of device that runs take place on now."""
+    chosen = jax.config.jax_default_device or jax.devices()[0]
+    return f"{chosen.platform}: {chosen.device_kind}" if isinstance(chosen, jax.Device) else str(chosen)

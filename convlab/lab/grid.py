@@ -1,0 +1,123 @@
+"""The grid: an experiment's cells, their labels, and the batches in which they run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convlab.lab import claims as written
+from convlab.lab.spec import Experiment, Part
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid, as written: everything but seeds that decides a run, and nothing that was computed."""
+
+    problem: Part
+    optimizer: Part
+    oracle: Part
+    horizon: int
+    outputs: tuple[str, ...]
+    checkpoints: tuple[int, ...]
+    dtype: str
+    sweep: bool  # one of several horizons: the horizon is then folded into the seeds, so that runs are independent
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)  # what a claim may ask of it
+    label: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """What the task's hash is made of; labels do not decide numbers."""
+        return {
+            "problem": {"name": self.problem.name, **_plain(self.problem.parameters)},
+            "optimizer": {"name": self.optimizer.name, **_plain(self.optimizer.parameters)},
+            "oracle": {"name": self.oracle.name, **_plain(self.oracle.parameters)},
+            "horizon": self.horizon,
+            "outputs": list(self.outputs),
+            "checkpoints": list(self.checkpoints),
+            "dtype": self.dtype,
+            "sweep": self.sweep,
+        }
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(parameters.items()))
+
+
+def checkpoints(horizon: int, count: int, every_step: bool) -> tuple[int, ...]:
+    """The steps at which points are kept: 0, 1, … on a logarithmic grid of at most ``count``, and T.
+
+    >>> checkpoints(1000, 8, every_step=False)
+    (0, 1, 3, 10, 32, 100, 316, 1000)
+    """
+    if every_step or horizon < count:
+        return tuple(range(horizon + 1))
+    grid = np.unique(np.round(np.geomspace(1, horizon, count - 1)).astype(np.int64))
+    return (0, *(int(t) for t in grid))
+
+
+def cells(experiment: Experiment) -> tuple[Cell, ...]:
+    """Every cell of the experiment, in the order of the file; horizons vary fastest."""
+    sweep = len(experiment.horizons) > 1
+    found = [
+        Cell(
+            problem=each.problem,
+            optimizer=each.optimizer,
+            oracle=each.optimizer.oracle,
+            horizon=each.horizon,
+            outputs=tuple(experiment.outputs),
+            checkpoints=checkpoints(each.horizon, experiment.checkpoints, experiment.every_step),
+            dtype=experiment.dtype,
+            sweep=sweep,
+            facts=written.facts(each),
+        )
+        for each in written.combinations(experiment)
+    ]
+    return _labelled(found)
+
+
+def _labelled(found: list[Cell]) -> tuple[Cell, ...]:
+    """Labels say what tells cells apart: the optimizer's name, and each parameter that varies among its cells."""
+    labelled = []
+    several_problems = len({_key(cell.problem) for cell in found}) > 1
+    for cell in found:
+        kin = [other for other in found if other.optimizer.name == cell.optimizer.name]
+        words = [f"{name} = {_short(value)}" for name, value in _varying(cell.optimizer, [c.optimizer for c in kin])]
+        if len({_key(other.oracle) for other in kin}) > 1:
+            varying = _varying(cell.oracle, [c.oracle for c in kin if c.oracle.name == cell.oracle.name])
+            words.append(" ".join([cell.oracle.name, *(f"{name} = {_short(value)}" for name, value in varying)]))
+        if several_problems:
+            varying = _varying(cell.problem, [c.problem for c in found if c.problem.name == cell.problem.name])
+            where = cell.problem.label or cell.problem.name
+            words.append("on " + ", ".join([where, *(f"{name} = {_short(value)}" for name, value in varying)]))
+        label = ", ".join([cell.optimizer.label or cell.optimizer.name, *words])
+        labelled.append(dataclasses.replace(cell, label=label))
+    return tuple(labelled)
+
+
+def _key(part: Part) -> str:
+    return repr((part.name, part.label, sorted(part.parameters.items())))
+
+
+def _varying(part: Part, kin: Iterable[Part]) -> list[tuple[str, Any]]:
+    others = list(kin)
+    return [
+        (name, value)
+        for name, value in part.parameters.items()
+        if any(repr(other.parameters.get(name)) != repr(value) for other in others)
+    ]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def groups(found: Iterable[Cell]) -> list[tuple[int, ...]]:
+    """The cells that are judged together: those that differ in the horizon alone."""
+    together: dict[str, list[int]] = {}
+    for index, cell in enumerate(found):
+        key = repr((_key(cell.problem), _key(cell.optimizer), _key(cell.oracle)))
+        together.setdefault(key, []).append(index)
+    return [tuple(indices) for indices in together.values()]

@@ -1,0 +1,113 @@
+"""Measuring: gap, ‖∇R‖² and ‖θ − θ*‖² at the kept points, all checkpoints of all runs in batched calls afterwards.
+
+The risk is never evaluated inside the loop. The gap has two ways: where the plain difference R(θ) − R(θ*) is accurate
+to 1e-11 relative it is taken, elsewhere the formula without cancellation, which costs some ten times as much.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from convlab.core.problem import Problem, Theta, displacement, risk_gap, risk_of, squared_norm
+
+_CHUNK = 1 << 22  # numbers in the largest temporary of one call
+_ACCURATE = 1e-11  # relative error up to which the plain difference of risks serves as the gap
+_U = 2.0**-53
+
+
+@jax.jit
+def _plain(problem: Problem, points: Theta) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def one(theta: Theta) -> tuple[jax.Array, jax.Array, jax.Array]:
+        value, grad = jax.value_and_grad(lambda point: risk_of(problem, point))(theta)
+        optimum = problem.optimum
+        if optimum is None or optimum.hi is None:
+            distance = jnp.full((), jnp.nan)
+        else:
+            distance = squared_norm(displacement(theta, optimum))
+        return value, squared_norm(grad), distance
+
+    return jax.vmap(one)(points)
+
+
+@jax.jit
+def _gaps(problem: Problem, points: Theta) -> jax.Array:
+    return jax.vmap(lambda theta: risk_gap(theta, problem))(points)
+
+
+def measure(problem: Problem, points: Theta) -> dict[str, np.ndarray]:
+    """The three quantities at P points (leading axis of every leaf), as float64 arrays [P].
+
+    Non-finite points give non-finite values. dist2 is NaN where there is no minimiser, the gap where no optimum is
+    known.
+    """
+    points = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), points)
+    count = jax.tree.leaves(points)[0].shape[0]
+    dimension = sum(leaf.size for leaf in jax.tree.leaves(problem.theta0))
+    size = max(1, _CHUNK // max(problem.rows, dimension, 1))
+    parts = [
+        _measure_chunk(problem, jax.tree.map(lambda leaf, low=low: leaf[low : low + size], points))
+        for low in range(0, count, size)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _measure_chunk(problem: Problem, points: Theta) -> dict[str, np.ndarray]:
+    risk, grad_norm2, dist2 = (np.asarray(values) for values in _plain(problem, points))
+    return {"gap": _gap(problem, points, risk), "grad_norm2": grad_norm2, "dist2": dist2}
+
+
+def _gap(problem: Problem, points: Theta, risk: np.ndarray) -> np.ndarray:
+    optimum = problem.optimum
+    if optimum is None:
+        return np.full_like(risk, np.nan)
+    if problem.rows == 0 and problem.gap is not None:
+        return np.asarray(_gaps(problem, points))
+    least = 0.5 * (float(optimum.risk_low) + float(optimum.risk_high))
+    gap = risk - least
+    if optimum.hi is None:
+        return gap
+    rounding = 16 * _U * (np.abs(risk) + abs(least))  # of a mean of n terms, summed pairwise
+    (coarse,) = np.nonzero(np.isfinite(gap) & (gap * _ACCURATE < rounding))
+    if coarse.size:
+        gap = gap.copy()
+        gap[coarse] = _refined(problem, points, coarse)
+    return gap
+
+
+def _refined(problem: Problem, points: Theta, chosen: np.ndarray) -> np.ndarray:
+    """The accurate gap of the chosen points, padded to a power of two so that few shapes are compiled."""
+    padded = 1 << max(1, math.ceil(math.log2(chosen.size)))
+    index = np.concatenate([chosen, np.full(padded - chosen.size, chosen[0])])
+    return np.asarray(_gaps(problem, jax.tree.map(lambda leaf: leaf[index], points)))[: chosen.size]
+
+
+def floors(problem: Problem, dtype: str) -> dict[str, float]:
+    """The size of each quantity below which rounding decides, from the rounding error ε of ∇R near θ*.
+
+    An optimizer cannot tell points with ‖∇R‖ ≤ ε apart: gap ≤ ε²/(2μ) for μ-strongly convex R (Polyak–Łojasiewicz),
+    else gap ≤ ε·‖θ0 − θ*‖ by convexity; ‖θ − θ*‖ ≤ ε/μ. In float32 ε is larger by the ratio of the unit roundoffs.
+    """
+    optimum = problem.optimum
+    if optimum is None or optimum.hi is None:
+        return {"gap": 0.0, "grad_norm2": 0.0, "dist2": 0.0}
+    rounding = float(optimum.rounding)
+    if dtype == "float32":
+        scale = problem.known["L"].value * problem.known["D"].value if {"L", "D"} <= problem.known.keys() else 0.0
+        rounding = max(rounding * 2.0**29, 2.0**-24 * scale)
+    mu = problem.known["mu"].value if "mu" in problem.known else 0.0
+    distance = problem.known["D"].value if "D" in problem.known else 0.0
+    gap = rounding**2 / (2 * mu) if mu > 0 else rounding * distance
+    return {"gap": gap, "grad_norm2": rounding**2, "dist2": (rounding / mu) ** 2 if mu > 0 else 0.0}
+
+
+def errors(problem: Problem) -> dict[str, float]:
+    """Absolute errors of the measurements: the width of the interval for R(θ*), and what the radius of θ* allows."""
+    optimum = problem.optimum
+    if optimum is None:
+        return {"gap": 0.0, "grad_norm2": 0.0, "dist2": 0.0}
+    width = float(optimum.risk_high) - float(optimum.risk_low)
+    return {"gap": width, "grad_norm2": 0.0, "dist2": float(optimum.radius) ** 2}

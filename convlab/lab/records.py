@@ -1,0 +1,86 @@
+"""Traces to and from task files: the arrays, and the record beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convlab.core.errors import ConvlabError
+from convlab.core.setting import Setting
+from convlab.core.trace import Trace
+from convlab.lab import store
+
+
+def save_trace(folder: Path, name: str, trace: Trace, origin: Mapping[str, Any]) -> Path:
+    """Write a trace as the task file NAME-sFIRST-LAST. Curves that ended are stored up to there, with their length."""
+    first = next(iter(trace.measured.values()))
+    length = np.isfinite(first["gap"]).sum(axis=1).astype(np.int64)
+    inside = np.arange(trace.t.size) < length[:, None]
+    arrays = {"t": trace.t, "length": length}
+    for output, quantities in trace.measured.items():
+        for quantity, values in quantities.items():
+            if np.isfinite(values[inside]).all():  # dist2 does not exist without a minimiser
+                arrays[f"{output}.{quantity}"] = np.where(inside, values, 0.0)
+    record = {
+        "setting": trace.setting.to_json(),
+        "seeds": [trace.seeds[0], trace.seeds[-1] + 1],
+        "status": list(trace.status),
+        "floor": dict(trace.floor),
+        "error": dict(trace.error),
+        "rows_per_step": trace.rows_per_step,
+        "data": str(origin.get("data", "")),
+    }
+    span = f"{name}-s{trace.seeds[0]}-{trace.seeds[-1] + 1}"
+    return store.save_task(folder, span, record, arrays, origin)
+
+
+def load_trace(paths: Sequence[Path], seeds: int, label: str) -> Trace:
+    """One trace from the files of a task, whose seed ranges follow one another; of the first ``seeds`` seeds."""
+    parts = [_part(path) for path in paths]
+    kept: list[tuple[dict[str, Any], dict[str, np.ndarray], slice]] = []
+    at = 0
+    for record, arrays in parts:
+        first, last = record["seeds"]
+        stop = min(last, seeds)
+        kept.append((record, arrays, slice(at - first, stop - first)))
+        at = stop
+    record, arrays, _ = kept[0]
+    names = [key.rpartition(".") for key in arrays if "." in key]
+    measured: dict[str, dict[str, np.ndarray]] = {output: {} for output, _, _ in names}
+    for output, _, quantity in names:
+        rows = [_masked(each, f"{output}.{quantity}")[chosen] for _, each, chosen in kept]
+        measured[output][quantity] = np.concatenate(rows)
+    status = [word for each, _, chosen in kept for word in each["status"][chosen]]
+    return Trace(
+        setting=Setting.from_json(record["setting"]),
+        t=arrays["t"],
+        seeds=tuple(range(len(status))),
+        measured=measured,
+        floor=record["floor"],
+        error=record["error"],
+        status=tuple(status),
+        rows_per_step=record["rows_per_step"],
+        label=label,
+        origin={"data": record["data"], "files": " ".join(path.name for path in paths)},
+    )
+
+
+def _part(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    record, arrays = store.load_task(path)
+    try:
+        Setting.from_json(record["setting"])
+        rows, columns = arrays["length"].size, arrays["t"].size
+        sound = all(array.shape == (rows, columns) for key, array in arrays.items() if "." in key)
+        if not sound or len(record["status"]) != rows or record["seeds"][1] - record["seeds"][0] != rows:
+            raise ValueError("shapes")
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise ConvlabError(f"{path}: not a task file of this convlab; delete it and run again") from None
+    return record, arrays
+
+
+def _masked(arrays: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+    inside = np.arange(arrays["t"].size) < arrays["length"][:, None]
+    return np.where(inside, arrays[key], np.nan)

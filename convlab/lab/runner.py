@@ -1,0 +1,146 @@
+"""The runner: drives a batch from checkpoint to checkpoint, measures what was kept, and hands out one trace per
+cell."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from convlab.core.problem import Problem
+from convlab.core.trace import Trace
+from convlab.lab import loop
+from convlab.lab.measure import errors, floors, measure
+from convlab.lab.settle import Settled
+from convlab.lab.tasks import Batch
+
+_GROWTH = 1e8  # a gap this many times its first value has diverged, finite or not
+_SLICE = 0.5  # seconds after which the host looks up: for progress, and for Ctrl-C
+
+
+@dataclass
+class Progress:
+    """How far a run is, in steps × runs."""
+
+    total: int
+    done: int = 0
+    label: str = ""
+
+
+def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str], None]) -> list[Trace]:
+    """Runs all cells of a batch on the seeds [first, last) and returns their traces, in the order of its tasks.
+
+    ``advance(n, label)`` is called as n further steps × runs are done. Must be called within `environment.numerics`.
+    """
+    first = batch.first
+    problem = jax.device_put(_cast(first.problem, first.cell.dtype))
+    width = max(2, seeds[1] - seeds[0]) if batch.random else 1  # a batch of one seed has other last bits than of many
+    keys = _keys(first, np.arange(seeds[0], seeds[0] + width))
+    hyper = _stack([task.settled.hyper for task in batch.tasks])
+    points = _drive(batch, problem, hyper, keys, advance)
+    exact = jax.device_put(first.problem)
+    measured = {}
+    for output, kept in points.items():
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[3:]), kept)
+        shape = (len(first.cell.checkpoints), width, len(batch.tasks))
+        measured[output] = {name: array.reshape(shape) for name, array in measure(exact, flat).items()}
+    count = seeds[1] - seeds[0]
+    return [
+        _trace(
+            task.settled,
+            tuple(range(*seeds)),
+            {
+                output: {name: np.ascontiguousarray(array[:, :count, column].T) for name, array in quantities.items()}
+                for output, quantities in measured.items()
+            },
+        )
+        for column, task in enumerate(batch.tasks)
+    ]
+
+
+def _cast(problem: Problem, dtype: str) -> Problem:
+    """The problem with its numbers in the run's precision; what the gap is measured against stays as certified."""
+
+    def cast(leaf: Any) -> Any:
+        return np.asarray(leaf).astype(dtype) if np.issubdtype(np.asarray(leaf).dtype, np.floating) else leaf
+
+    parts = {name: jax.tree.map(cast, getattr(problem, name)) for name in ("data", "constants", "theta0")}
+    return dataclasses.replace(problem, optimum=None, **parts)
+
+
+def _keys(settled: Settled, seeds: np.ndarray) -> jax.Array:
+    """A threefry key for each seed; in a sweep the horizon is folded in, since its runs must be independent."""
+    root = jax.random.key(0, impl="threefry2x32")
+    if settled.cell.sweep:
+        root = jax.random.fold_in(root, settled.cell.horizon)
+    keys: jax.Array = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.asarray(seeds, jnp.uint32))
+    return keys
+
+
+def _stack(rows: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *rows)
+
+
+def _drive(
+    batch: Batch, problem: Problem, hyper: Any, keys: jax.Array, advance: Callable[[int, str], None]
+) -> dict[str, Any]:
+    """Each output's points at the checkpoints: leaves [K, seeds, hyperparameters, …]."""
+    first = batch.first
+    program, oracle = first.program, jax.device_put(first.oracle)
+    runs = len(batch.tasks) * keys.shape[0]
+    carry = loop.start(program, problem, oracle, hyper, keys, len(batch.tasks))
+    kept = [loop.points(program, carry)]
+    longest = 64  # steps of a slice; grows until a slice takes _SLICE seconds
+    for begin, end in itertools.pairwise(first.cell.checkpoints):
+        at = begin
+        while at < end:
+            until = min(end, at + longest)
+            started = time.perf_counter()
+            carry = loop.advance(program, problem, oracle, hyper, keys, carry, np.int64(at), np.int64(until))
+            if until - at == longest:
+                jax.tree.leaves(carry.theta)[0].block_until_ready()
+                if time.perf_counter() - started < _SLICE / 2:
+                    longest = min(2 * longest, 1 << 30)
+            advance((until - at) * runs, first.cell.label)
+            at = until
+        kept.append(loop.points(program, carry))
+    return {name: jax.tree.map(lambda *leaves: jnp.stack(leaves), *(each[name] for each in kept)) for name in kept[0]}
+
+
+def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[str, np.ndarray]]) -> Trace:
+    """The trace of one cell, each seed's curves cut where it diverged."""
+    cell = settled.cell
+    ends = np.full(len(seeds), len(cell.checkpoints))
+    for quantities in measured.values():
+        ends = np.minimum(ends, _ends(quantities))
+    for quantities in measured.values():
+        for array in quantities.values():
+            array[np.arange(len(cell.checkpoints)) >= ends[:, None]] = np.nan
+    return Trace(
+        setting=settled.setting,
+        t=np.asarray(cell.checkpoints, np.int64),
+        seeds=seeds,
+        measured=measured,
+        floor=floors(settled.problem, cell.dtype),
+        error=errors(settled.problem),
+        status=tuple("done" if end == len(cell.checkpoints) else "diverged" for end in ends),
+        rows_per_step=float(settled.oracle.rows_per_step(settled.problem)),
+        label=cell.label,
+    )
+
+
+def _ends(quantities: dict[str, np.ndarray]) -> np.ndarray:
+    """For each seed the number of checkpoints before divergence: non-finite, or grown beyond all measure."""
+    gap, gradient = quantities["gap"], quantities["grad_norm2"]
+    start = np.abs(gap[:, :1])
+    with np.errstate(invalid="ignore", over="ignore"):
+        gone = ~np.isfinite(gap) | ~np.isfinite(gradient) | ((gap > _GROWTH * start) & (start > 0))
+    gone[:, 0] = False
+    return np.asarray(np.where(gone.any(axis=1), gone.argmax(axis=1), gap.shape[1]))

@@ -1,0 +1,126 @@
+"""Tasks: which cells run together, what a task is called, and which seeds of it are already on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from convlab.lab import catalog, environment, store
+from convlab.lab.settle import Settled
+
+_MOST_RUNS = 4096  # runs of one batch; from 16 to 4096 the time per run is flat
+_MEMORY = 1 << 29  # bytes that a batch may take for its points and states
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell within its batch. ``name`` is a hash of all that decides its numbers, seeds apart."""
+
+    index: int  # among the experiment's cells
+    settled: Settled
+    name: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cells that run as one compiled program: they differ in real hyperparameters only."""
+
+    tasks: tuple[Task, ...]
+    most_seeds: int  # seeds at once, by memory
+
+    @property
+    def first(self) -> Settled:
+        return self.tasks[0].settled
+
+    @property
+    def random(self) -> bool:
+        return "exact oracle" not in self.first.setting.traits
+
+
+def batches(settled: Sequence[Settled], seeds: int, device: str) -> list[Batch]:
+    """The batches of an experiment, cut by a rule that the experiment alone decides."""
+    together: dict[Any, list[int]] = {}
+    for index, each in enumerate(settled):
+        cell = each.cell
+        key = (id(each.problem), repr(cell.oracle), each.program, cell.horizon, cell.checkpoints, cell.dtype)
+        together.setdefault(key, []).append(index)
+    found = []
+    for indices in together.values():
+        exact = "exact oracle" in settled[indices[0]].setting.traits
+        runs = _most_runs(settled[indices[0]])
+        wide = max(1, runs // (1 if exact else min(seeds, runs)))
+        for low in range(0, len(indices), wide):
+            chunk = indices[low : low + wide]
+            made_of = [settled[index].cell.to_json() for index in chunk]
+            names = {index: _name(settled[index], made_of, device) for index in chunk}
+            tasks = tuple(Task(index, settled[index], names[index]) for index in chunk)
+            found.append(Batch(tasks, max(1, runs // len(chunk))))
+    return found
+
+
+def _most_runs(settled: Settled) -> int:
+    problem, cell = settled.problem, settled.cell
+    dimension = sum(int(leaf.size) for leaf in jax.tree.leaves(problem.theta0))
+    numbers = dimension * (len(cell.checkpoints) * len(cell.outputs) + 8)
+    if "exact oracle" in settled.setting.traits:
+        numbers += max(problem.rows, 1)
+    if "Newton step" in settled.setting.traits:
+        numbers += max(problem.rows, 1) * dimension + 3 * dimension**2
+    return max(1, min(_MOST_RUNS, _MEMORY // (8 * numbers)))
+
+
+def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
+    cell = settled.cell
+    names = {"problems": cell.problem.name, "oracles": cell.oracle.name, "optimizers": cell.optimizer.name}
+    return store.digest(
+        {
+            "schema": store.SCHEMA,
+            "cell": cell.to_json(),
+            "batch": made_of,
+            "data": settled.problem.digest,
+            "device": device,
+            "threads": environment.threads(),
+            "versions": environment.versions(),
+            "sources": _sources(names, cell.outputs),
+        }
+    )
+
+
+def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
+    """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
+    root = catalog.PACKAGE
+    paths = {root / "lab" / "loop.py", root / "lab" / "measure.py", *(root / "core").glob("*.py")}
+    paths |= {root / "outputs" / f"{name}.py" for name in outputs}
+    for kind, name in names.items():
+        paths |= {root / kind / f"{name}.py", *(root / kind).glob("_*.py")}
+        if ":" in name:
+            paths.add(Path(str(catalog.CATALOG.load_module(kind, name, allow_code=True).__file__)))
+    sha = hashlib.sha256()
+    for path in sorted(paths):
+        if path.is_file():
+            sha.update(path.name.encode() + b"\0" + path.read_bytes())
+    return sha.hexdigest()
+
+
+def cover(folder: Path, name: str, seeds: int) -> tuple[list[Path], list[tuple[int, int]]]:
+    """The intact files that hold the seeds 0 … seeds − 1 of a task, and the ranges [first, last) still missing."""
+    found = store.finished(folder, name)
+    used: list[Path] = []
+    missing: list[tuple[int, int]] = []
+    at = 0
+    while at < seeds:
+        around = [span for span in found if span[0] <= at < span[1]]
+        if around:
+            span = max(around, key=lambda each: each[1])
+            used.append(found[span])
+            at = span[1]
+            continue
+        following = min((span[0] for span in found if span[0] > at), default=seeds)
+        missing.append((at, min(following, seeds)))
+        at = missing[-1][1]
+    return used, missing

@@ -1,0 +1,83 @@
+"""Newton's method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+from convlab.core.optimizer import ScalarOrSchedule, descent
+from convlab.core.setting import Hyper
+
+EXAMPLE = {"step_size": 1.0}
+TRAITS = {"Newton step"}
+_ARMIJO = 1e-4  # share of the predicted first-order decrease that a backtracked step must bring
+_HALVINGS = 40
+
+
+def traits(hyper: Mapping[str, Hyper], options: Mapping[str, Any]) -> set[str]:
+    """The full step, which the local theorem is about: α = 1, no ridge, no backtracking."""
+    full = hyper["step_size"].value == 1.0 and hyper["ridge"].value == 0.0 and not options["backtracking"]
+    return {"full Newton step"} if full else set()
+
+
+def newton(
+    step_size: ScalarOrSchedule = 1.0, ridge: float = 0.0, backtracking: bool = False
+) -> optax.GradientTransformationExtraArgs:
+    """θ_{t+1} = θ_t − α (∇²f_t(θ_t) + λI)⁻¹ ∇f_t(θ_t), the Hessian from ``jax.hessian``.
+
+    ``step_size`` is the damping α (1: the full step), ``ridge`` is λ ≥ 0, and ``backtracking`` halves α until Armijo's
+    condition holds, f(θ − αp) ≤ f(θ) − 10⁻⁴ α⟨∇f, p⟩ (at most 40 times). Parameters are any pytree of d numbers in all;
+    a step costs d Hessian-vector products and a d×d solve. A singular matrix gives non-finite parameters, which the lab
+    reports as divergence. ``update`` needs the keyword ``value_fn``, as optax's own line searches do.
+    """
+    scale = descent(step_size)
+
+    def update(
+        updates: optax.Updates,
+        state: optax.OptState,
+        params: optax.Params | None = None,
+        *,
+        value: Any = None,
+        value_fn: Callable[[Any], jax.Array] | None = None,
+        **extra: Any,
+    ) -> tuple[optax.Updates, optax.OptState]:
+        if params is None or value_fn is None:
+            raise ValueError("newton: update needs params and value_fn, as in update(grad, state, params, value_fn=f)")
+        gradient, _ = ravel_pytree(updates)
+        flat, unravel = ravel_pytree(params)
+        work = jnp.promote_types(flat.dtype, jnp.float32)  # LAPACK has no half precision
+
+        def f(point: jax.Array) -> jax.Array:
+            return value_fn(unravel(point.astype(flat.dtype))).astype(work)
+
+        gradient, point = gradient.astype(work), flat.astype(work)
+        hessian = jax.hessian(f)(point) + jnp.asarray(ridge, work) * jnp.eye(flat.size, dtype=work)
+        direction = jnp.linalg.solve(hessian, gradient)
+        scaled, state = scale.update(direction, state, point)
+        if backtracking:
+            scaled = _backtrack(f, f(point) if value is None else value.astype(work), point, gradient, scaled)
+        return unravel(scaled.astype(flat.dtype)), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: scale.init(ravel_pytree(params)[0]), update)
+
+
+def _backtrack(
+    f: Callable[[jax.Array], jax.Array], value: jax.Array, point: jax.Array, gradient: jax.Array, step: jax.Array
+) -> jax.Array:
+    """The first of step, step/2, step/4, … that satisfies Armijo's condition."""
+    slope = _ARMIJO * jnp.vdot(gradient, step)
+
+    def too_long(carry: tuple[jax.Array, jax.Array]) -> jax.Array:
+        factor, halvings = carry
+        return (halvings < _HALVINGS) & ~(f(point + factor * step) <= value + factor * slope)
+
+    def halve(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        return carry[0] * 0.5, carry[1] + 1
+
+    factor, _ = jax.lax.while_loop(too_long, halve, (jnp.ones((), step.dtype), jnp.zeros((), jnp.int32)))
+    return factor * step

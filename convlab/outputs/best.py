@@ -1,0 +1,36 @@
+"""The best iterate."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from convlab.core.output import Output
+from convlab.core.problem import Theta
+
+
+def best() -> Output:
+    """The point among θ_0 … θ_{t−1} with the least f_t(θ_t): R's true minimum so far under the exact oracle.
+
+    Under a random oracle f_t is not R: the point is still one that was visited, so a bound on the best may be confirmed
+    on it, but not refuted.
+    """
+    return Output(init=_init, update=_update, read=_read, confirms_only=True)
+
+
+def _init(theta: Theta) -> tuple[jax.Array, Theta]:
+    # float64 holds any value of a loss exactly, whatever precision the run has.
+    return jnp.full((), jnp.inf, jnp.float64), theta
+
+
+def _update(
+    state: tuple[jax.Array, Theta], t: jax.Array, theta: Theta, value: jax.Array, grad: Theta
+) -> tuple[jax.Array, Theta]:
+    least, point = state
+    value = value.astype(jnp.float64)
+    better = value < least
+    return jnp.where(better, value, least), jax.tree.map(lambda new, old: jnp.where(better, new, old), theta, point)
+
+
+def _read(state: tuple[jax.Array, Theta], theta: Theta) -> Theta:
+    return state[1]
