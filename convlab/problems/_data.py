@@ -1,0 +1,124 @@
+"""The table (X, y) of a linear model: from a bundled data set, a file, or a seed; then its rows and its intercept."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from convlab.core.errors import ConvlabError, nearest
+from convlab.problems import _bundled, _files
+from convlab.problems._parameters import nonnegative, positive
+
+Array = npt.NDArray[np.float64]
+ROWS = ("as they are", "standardised", "unit norm")
+
+
+class Synthetic(NamedTuple):
+    """The numbers of a synthetic data set; None stands for the default."""
+
+    n: int | None = None
+    dimension: int | None = None
+    condition: float | None = None
+    noise: float | None = None
+    data_seed: int | None = None
+
+
+def table(
+    data: str, label: str | None, rows: str, intercept: bool, synthetic: Synthetic, classes: bool
+) -> tuple[Array, Array]:
+    """(X [n, d], y [n]), float64 and finite; with ``classes`` the labels are ±1.
+
+    Rows "standardised": each column is centred and divided by its standard deviation (1/n); a constant column becomes
+    0. "unit norm": each row is divided by its norm. An intercept appends a column of ones after that.
+    Raises ConvlabError with one line for everything that can be wrong with data.
+    """
+    if rows not in ROWS:
+        raise ConvlabError(f"rows = '{rows}'; {nearest(rows, ROWS)}")
+    if data != "synthetic":
+        given = [name for name, value in synthetic._asdict().items() if value is not None]
+        if given:
+            raise ConvlabError(f"{given[0]} describes synthetic data, but data = '{data}'; write data = \"synthetic\"")
+    X, y = _load(data, label, synthetic, classes)
+    if not (np.abs(X).max() <= 1e100 and np.abs(y).max() <= 1e100):
+        raise ConvlabError(f"data '{data}' holds a number that is not finite or beyond 1e100; rescale the columns")
+    if classes:
+        y = _signs(y, data)
+    if rows == "standardised":
+        X = _standardised(X)
+    elif rows == "unit norm":
+        norms = np.linalg.norm(X, axis=1)
+        if not norms.all():
+            row = int(norms.argmin()) + 1
+            raise ConvlabError(f"data '{data}': row {row} is zero, so rows = 'unit norm' cannot scale it")
+        X = X / norms[:, None]
+    if intercept:
+        X = np.column_stack([X, np.ones(len(X))])
+    return np.ascontiguousarray(X), y
+
+
+def digest(X: Array, y: Array) -> str:
+    """SHA-256 of shape and values (little-endian float64), in hexadecimal."""
+    content = repr(X.shape).encode() + X.astype("<f8").tobytes() + y.astype("<f8").tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _load(data: str, label: str | None, synthetic: Synthetic, classes: bool) -> tuple[Array, Array]:
+    path = Path(data)
+    if path.suffix.lower() in _files.SUFFIXES:
+        return _files.read(path, label)
+    names = (*_bundled.NAMES, "synthetic")
+    if data not in names:
+        if len(path.parts) > 1 or path.suffix:
+            raise ConvlabError(f"data = '{data}': files are told by their suffix, one of {', '.join(_files.SUFFIXES)}")
+        raise ConvlabError(f"data = '{data}' is no data set; {nearest(data, names)}")
+    if label is not None:
+        raise ConvlabError(f"label = '{label}' names a column of a file, but data = '{data}': leave it out")
+    if data == "synthetic":
+        return _synthetic(synthetic, classes)
+    X, y = _bundled.bundled(data)
+    return X, np.where(y % 2 == 0, 1.0, -1.0) if classes and data == "digits" else y
+
+
+def _synthetic(numbers: Synthetic, classes: bool) -> tuple[Array, Array]:
+    """X = √n U diag(√λ) Vᵀ with λ from 1/condition to 1 by equal ratios; y = Xw + noise·ε, ‖w‖ = 1, or its sign."""
+    n = 100 if numbers.n is None else int(numbers.n)
+    d = min(10, n) if numbers.dimension is None else int(numbers.dimension)
+    if n < 1 or d < 1 or n * d > 1 << 27:
+        raise ConvlabError(f"n = {n} and dimension = {d}: both must be at least 1, and their product at most 2^27")
+    condition = 100.0 if numbers.condition is None else positive("condition", numbers.condition)
+    noise = 1.0 if numbers.noise is None else nonnegative("noise", numbers.noise)
+    if condition < 1.0:
+        raise ConvlabError(f"condition = {condition}; a condition number is at least 1")
+    seed = 0 if numbers.data_seed is None else int(numbers.data_seed)
+    if seed < 0:
+        raise ConvlabError(f"data_seed = {seed}; it must not be negative")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    rank = min(n, d)
+    U = np.linalg.qr(generator.standard_normal((n, rank)))[0]
+    V = np.linalg.qr(generator.standard_normal((d, rank)))[0]
+    X = (U * np.sqrt(n * np.geomspace(1.0 / condition, 1.0, rank))) @ V.T
+    w = generator.standard_normal(d)
+    y = X @ (w / np.linalg.norm(w)) + noise * generator.standard_normal(n)
+    return X, np.where(y >= 0, 1.0, -1.0) if classes else y
+
+
+def _standardised(X: Array) -> Array:
+    mean, spread = X.mean(axis=0), X.std(axis=0)
+    # a constant column has a spread of rounding errors only: the test of sklearn's StandardScaler
+    u = np.finfo(float).eps
+    constant = (spread**2 <= len(X) * u * spread**2 + (len(X) * mean * u) ** 2) | (X.max(axis=0) == X.min(axis=0))
+    return np.asarray(np.where(constant, 0.0, (X - mean) / np.where(constant, 1.0, spread)))
+
+
+def _signs(y: Array, data: str) -> Array:
+    found = np.unique(y)
+    if len(found) > 2 or not (set(found) <= {-1.0, 1.0} or set(found) <= {0.0, 1.0}):
+        shown = ", ".join(f"{value:g}" for value in found[:4]) + (", …" if len(found) > 4 else "")
+        raise ConvlabError(f"data '{data}': labels must be −1/1 or 0/1; it has {len(found)} distinct values: {shown}")
+    if len(found) == 1:
+        raise ConvlabError(f"data '{data}': all {len(y)} labels are {found[0]:g}; two classes are needed")
+    return np.where(y > 0, 1.0, -1.0)

@@ -1,0 +1,30 @@
+"""Checks of a problem's numbers, answered in one line."""
+
+from __future__ import annotations
+
+import math
+
+from convlab.core.errors import ConvlabError
+
+
+def positive(name: str, value: float) -> float:
+    """The value as a float, if it is finite and > 0; else ConvlabError."""
+    number = _finite(name, value)
+    if number <= 0.0:
+        raise ConvlabError(f"{name} = {value}; it must be positive")
+    return number
+
+
+def nonnegative(name: str, value: float) -> float:
+    """The value as a float, if it is finite and >= 0; else ConvlabError."""
+    number = _finite(name, value)
+    if number < 0.0:
+        raise ConvlabError(f"{name} = {value}; it must not be negative")
+    return number
+
+
+def _finite(name: str, value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number) or abs(number) > 1e150:
+        raise ConvlabError(f"{name} = {value}; it must be a finite number, at most 1e150 in size")
+    return number
