@@ -1,0 +1,231 @@
+"""Log-log axes that can be trusted: where t = 0 lies, how far each axis reaches, the rounding floor, exact zeros."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+
+from convlab.plots._curves import Bound, Curve
+from convlab.plots._style import GREY, INK, TINY, ZONE
+
+LEAST, LARGEST = 1e-306, 1e306  # limits of an axis: margins and ticks beyond them must stay float64 numbers
+
+SYMBOLS = {"gap": r"R({0}) - R(\theta^{\star})", "dist2": r"\Vert {0} - \theta^{\star}\Vert^2",
+           "grad_norm2": r"\Vert\nabla R({0})\Vert^2"}  # fmt: skip
+WORDS = {"gap": "gap", "dist2": "squared distance", "grad_norm2": "squared gradient norm"}
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """A logarithmic axis for t (or T) with a place for t = 0, left of a break, where there is such a point."""
+
+    first: float  # the least positive t
+    last: float
+    zero: float | None
+
+    @classmethod
+    def over(cls, arrays: Sequence[np.ndarray]) -> TimeAxis:
+        steps = positive(arrays)
+        first, last = (float(steps.min()), float(steps.max())) if steps.size else (1.0, 1.0)
+        decades = math.log10(last / first)
+        has_zero = any((np.asarray(a) == 0).any() for a in arrays)
+        return cls(first, last, first / 10 ** max(0.25, 0.085 * decades) if has_zero else None)
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        """Positions on the axis: t itself, and the place left of the break for t = 0."""
+        return np.where(t > 0, t, self.first if self.zero is None else self.zero)
+
+    def draw(self, axes: Axes, sweep: bool) -> None:
+        """Scale, limits, ticks, label, and the sign of a break between 0 and the first step."""
+        decades = max(0.5, math.log10(self.last / self.first))
+        margin = 10 ** max(0.04 * decades, 0.06)
+        axes.set_xscale("log")
+        axes.set_xlim((self.zero or self.first) / margin, self.last * margin)
+        places = self._ticks()
+        words = [_count(t, self.last) for t in places]
+        if self.zero is not None:
+            places, words = [self.zero, *places], ["0", *words]
+            left, right = np.log(axes.get_xlim())
+            middle = (0.5 * math.log(self.zero * self.first) - left) / (right - left)
+            for shift in (-0.006, 0.006):
+                axes.plot(
+                    [middle + shift], [0], transform=axes.transAxes, color=INK,
+                    marker=[(-1, -2), (1, 2)], markersize=6, markeredgewidth=0.7, clip_on=False, label="_break",
+                )  # fmt: skip
+        axes.xaxis.set_major_locator(FixedLocator(places))
+        axes.xaxis.set_major_formatter(FixedFormatter(words))
+        minor = [t for t in _mantissas(self.first, self.last, range(2, 10)) if self.first <= t <= self.last]
+        axes.xaxis.set_minor_locator(FixedLocator(minor) if decades <= 8 else NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("horizon $T$ (steps)" if sweep else "step $t$")
+
+    def _ticks(self) -> list[float]:
+        decades = math.log10(self.last / self.first)
+        fine = (1, 2, 5) if decades <= 2 else (1,)
+        stride = 1 if decades <= 9 else math.ceil(decades / 9)
+        ticks = [t for t in _mantissas(self.first, self.last, fine) if self.first <= t <= self.last * (1 + 1e-9)]
+        return ticks[::stride] or [self.first]
+
+
+def _mantissas(first: float, last: float, factors: Sequence[int]) -> list[float]:
+    """factor·10^k around [first, last], ascending."""
+    powers = range(math.floor(math.log10(first)), math.ceil(math.log10(last)) + 1)
+    return [factor * 10.0**k for k in powers for factor in factors]
+
+
+def _count(t: float, last: float) -> str:
+    if last < 10_000:
+        return f"{t:,.0f}"
+    power = math.log10(t)
+    return f"$10^{{{power:.0f}}}$" if abs(power - round(power)) < 1e-9 else f"{t:,.0f}"
+
+
+def symbol(quantity: str, sweep: bool, average: bool) -> str:
+    """The axis label of a quantity, with the point in the notation that is true for all of its curves."""
+    point = r"\theta" if average else (r"\theta_T" if sweep else r"\theta_t")
+    return f"{WORDS[quantity]}  ${SYMBOLS[quantity].replace('{0}', point)}$"
+
+
+def bounded(quantity: str, upper: bool) -> str:
+    """The left side of a bound, in mathtext."""
+    return f"${SYMBOLS[quantity].replace('{0}', chr(92) + 'theta')}$ {'≤' if upper else '≥'} "
+
+
+def vertical_range(curves: Sequence[Curve], bounds: Sequence[Bound], sweep: bool) -> tuple[float, float]:
+    """Limits of the axis for a measured quantity.
+
+    Runs are shown whole, but for what lies more than six decades below their rounding floor. A run that diverged may
+    leave the axes, six decades beyond the others, and a bound three. In a sweep a run that was not judged may leave
+    them too, so that it cannot squeeze those that were.
+    """
+    judged = {bound.style for bound in bounds}
+    main = [c for c in curves if not c.crosses and (c.style in judged or not sweep)] or [
+        c for c in curves if not c.crosses
+    ]
+    inner = positive([limit for c in main for limit in (_above(c), *_band(c))])
+    outer = positive([_above(c) for c in curves] + [np.array([v for _, v in c.crosses]) for c in curves])
+    lines = positive([b.value for b in bounds])
+    inner = next((values for values in (inner, outer, lines) if values.size), np.array([0.1, 1.0]))
+    first, last = max(float(inner.min()), 1e-300), min(float(inner.max()), 1e300)
+    low, high = float(inner.min()), float(inner.max())
+    for values, factor in ((outer, 1e6), (lines, 1e3)):
+        if values.size:
+            low = min(low, max(float(values.min()), first / factor))
+            high = max(high, min(float(values.max()), last * factor))
+    floor = float(max(positive([c.floor for c in curves]), default=0.0))
+    if low < 30 * floor:
+        low = min(low, floor * (floor / max(high, floor)) ** 0.08)  # the zone is tall enough for its label
+    return padded(low, high)
+
+
+def _band(curve: Curve) -> list[np.ndarray]:
+    """The confidence limits, as far as they are worth an axis: within a factor of ten of the mean."""
+    if curve.low is None or curve.high is None:
+        return []
+    mean = _above(curve)
+    return [np.maximum(curve.low, mean * 0.1), np.minimum(curve.high, np.minimum(mean, 1e305) * 10)]
+
+
+def _above(curve: Curve) -> np.ndarray:
+    return np.where(curve.mean > curve.floor * 1e-6, curve.mean, np.nan)
+
+
+def padded(low: float, high: float, decades: float = 2.0) -> tuple[float, float]:
+    """A margin of 4 % on both sides, at least two decades in all, and no limit that float64 cannot hold."""
+    low, high = (math.log10(min(max(value, LEAST * 10), LARGEST / 10)) for value in (low, high))
+    middle, half = (low + high) / 2, max(high - low, decades / 1.08) / 2 * 1.08
+    low, high = max(middle - half, math.log10(LEAST)), min(middle + half, math.log10(LARGEST))
+    return 10.0**low, 10.0**high
+
+
+def vertical(axes: Axes, low: float, high: float, label: str) -> None:
+    """A logarithmic y axis with ticks at powers of ten."""
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    decades = math.log10(high) - math.log10(low)
+    powers = [k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if low <= 10.0**k <= high]
+    stride = next(s for s in (1, 2, 3, 5, 10, 20, 25, 50, 100, 200) if len(powers) <= 9 * s)
+    major = [10.0**k for k in powers if k % stride == 0]
+    words = [f"$10^{{{round(math.log10(value))}}}$" for value in major]
+    if decades < 2.3 and low > 1e-3 and high < 1e4:
+        major = [value for value in _mantissas(low, high, (1, 2, 5)) if low <= value <= high]
+        words = [f"{value:g}" for value in major]
+    axes.yaxis.set_major_locator(FixedLocator(major))
+    axes.yaxis.set_major_formatter(FixedFormatter(words))
+    minor = _mantissas(low, high, range(2, 10)) if decades <= 8 else [10.0**k for k in powers if k % stride]
+    minor = [value for value in minor if low <= value <= high]
+    axes.yaxis.set_minor_locator(FixedLocator(minor) if len(minor) <= 80 else NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel(label)
+    axes.grid(True, which="major")
+
+
+def positive(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """All the positive finite numbers in some arrays, one after the other."""
+    every = np.concatenate([np.ravel(a) for a in arrays] or [np.empty(0)])
+    return np.asarray(every[np.isfinite(every) & (every > 0)])
+
+
+def loggable(values: np.ndarray) -> np.ndarray:
+    """NaN for what a logarithmic axis cannot show."""
+    return np.where(np.isfinite(values) & (values >= LEAST) & (values <= LARGEST), values, np.nan)
+
+
+def floor_zone(axes: Axes, curves: Sequence[Curve]) -> bool:
+    """Grey out what rounding decides: up to the least floor in full, up to the largest one half. True if visible."""
+    floors = positive([c.floor for c in curves])
+    low, high = axes.get_ylim()
+    if not floors.size or floors.max() <= low:
+        return False
+    axes.axhspan(low, min(float(floors.max()), high), color=ZONE, alpha=0.5, linewidth=0, zorder=0.5)
+    if floors.min() > low:
+        axes.axhspan(low, min(float(floors.min()), high), color=ZONE, alpha=0.8, linewidth=0, zorder=0.6)
+    top = min(float(floors.max()), high)
+    if math.log(top / low) > 0.045 * math.log(high / low):
+        axes.annotate(
+            "rounding floor", (0, top), xycoords=axes.get_yaxis_transform(), xytext=(4, -3),
+            textcoords="offset points", va="top", ha="left", fontsize=TINY, color="#666666", zorder=4,
+        )  # fmt: skip
+    return True
+
+
+def sparse(x: np.ndarray, offset: int, count: int = 7) -> np.ndarray:
+    """Indices of about ``count`` points evenly spread in log x, shifted from curve to curve."""
+    if x.size <= count + 2:
+        return np.arange(x.size)
+    logs = np.log(x)
+    start = (offset % 5) / 5 / count
+    targets = logs[0] + (logs[-1] - logs[0]) * (start + np.arange(count) / count)
+    return np.unique(np.abs(logs[None, :] - targets[:, None]).argmin(axis=1))
+
+
+def zeros(axes: Axes, x: np.ndarray, values: np.ndarray, colour: str, least: float = 0.0) -> bool:
+    """Triangles at the bottom where a finite value has no logarithm, or is at most ``least``. True if there was one."""
+    here = np.isfinite(values) & (values <= least)
+    if not here.any():
+        return False
+    places = x[here]
+    places = places[sparse(places, 0)]
+    marks = triangle(colour)
+    marks.set(data=(places, np.full(places.shape, 0.018)), transform=axes.get_xaxis_transform(), zorder=5)
+    axes.add_line(marks)
+    return True
+
+
+def triangle(colour: str) -> Line2D:
+    """The mark of a value that has no place on a logarithmic axis."""
+    look = {"marker": "v", "markersize": 5, "markerfacecolor": "white", "markeredgecolor": colour}
+    return Line2D([], [], linestyle="none", label="_zeros", **look)  # type: ignore[arg-type]
+
+
+def grey_out(axes: Axes, x: np.ndarray, values: np.ndarray, floor: np.ndarray) -> None:
+    """The stretch of a curve at or below its floor, in grey."""
+    below = (values > 0) & (values <= floor)
+    if below.any():
+        axes.plot(x, np.where(below, values, np.nan), color=GREY, linewidth=1.5, zorder=2.9, label="_below")

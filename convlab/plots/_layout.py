@@ -1,0 +1,238 @@
+"""The sheet a plot is drawn on: title, kind, rulings, axes and legend, one below the other, none on top of another."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
+
+from convlab.core.results import Results
+from convlab.core.verdict import RULINGS, Verdict
+from convlab.plots._curves import groups, title
+from convlab.plots._style import GREY, INK, RULING_COLOURS, SMALL, TITLE
+
+BOX = (5.55, 3.45)  # one set of axes, in inches; taller by up to one where it spans more than ten decades
+LEFT, RIGHT, BETWEEN, BELOW, EDGE = 0.78, 0.17, 0.80, 0.48, 0.10
+NARROW = 4.15  # the width of a box when there are several
+MOST_BADGES = 6
+KINDS = {
+    "trajectory": "trajectory: one fixed problem, read along each run",
+    "horizon sweep": "horizon sweep: a fresh run for each $T$, read at its end",
+    "worst-case sweep": "worst-case sweep: the instance depends on $T$; a fresh run for each $T$, read at its end",
+}
+_PARSER = MathTextParser("path")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the header."""
+
+    text: str
+    size: float = SMALL
+    colour: str = INK
+    weight: str = "normal"
+    most: int = 2  # lines it may be wrapped to
+
+
+def sheet(panels: int) -> tuple[Figure, list[Axes]]:
+    """A figure with its axes side by side; `finish` gives them their places."""
+    wide = BOX[0] if panels == 1 else NARROW
+    width = LEFT + wide * panels + BETWEEN * (panels - 1) + RIGHT
+    figure = Figure(figsize=(width, BOX[1] + 2), dpi=200)  # texts are measured at the resolution they are saved in
+    FigureCanvasAgg(figure)
+    return figure, [figure.add_axes((0.1, 0.1, 0.8, 0.8), label=f"panel {i}") for i in range(panels)]
+
+
+def finish(figure: Figure, axes: Sequence[Axes], header: Sequence[Line], entries: Sequence[tuple[Artist, str]]) -> None:
+    """Put header, axes and legend in their places and give the figure the height that they need."""
+    width = float(figure.get_figwidth())
+    room = (width - 2 * EDGE) * 0.98  # an SVG's letters are not hinted, and up to 2 % wider
+    legend_height = _legend(figure, entries, room)
+    wrapped = [(line, part) for line in header for part in _parts(figure, line, room)]
+    heights = [line.size * (1.5 if line.weight == "bold" else 1.42) / 72 for line, _ in wrapped]
+    decades = max(math.log10(panel.get_ylim()[1]) - math.log10(panel.get_ylim()[0]) for panel in axes)
+    tall = BOX[1] + min(max(0.0, 0.05 * (decades - 10)), 1.0)
+    height = EDGE + sum(heights) + 0.10 + tall + BELOW + legend_height + EDGE
+    figure.set_size_inches(width, height)
+    top = height - EDGE
+    for (line, part), step in zip(wrapped, heights, strict=True):
+        figure.text(
+            EDGE / width, top / height, part, fontsize=line.size, color=line.colour, weight=line.weight, va="top"
+        )
+        top -= step
+    wide = (width - LEFT - RIGHT - BETWEEN * (len(axes) - 1)) / len(axes)
+    for i, panel in enumerate(axes):
+        left = LEFT + i * (wide + BETWEEN)
+        panel.set_position((left / width, (EDGE + legend_height + BELOW) / height, wide / width, tall / height))
+    figure.set_dpi(100)  # for notebooks; `save` has its own
+
+
+def box_width(panel: Axes) -> float:
+    """The width in inches that `finish` gives to a panel."""
+    return BOX[0] if len(cast(Figure, panel.figure).axes) == 1 else NARROW
+
+
+def notice(panel: Axes, text: str) -> None:
+    """A sentence in the middle of empty axes."""
+    white = {"facecolor": "white", "linewidth": 0}
+    panel.text(0.5, 0.4, text, transform=panel.transAxes, ha="center", va="center", color=GREY, bbox=white)
+
+
+def _parts(figure: Figure, line: Line, room: float) -> list[str]:
+    """A line, wrapped. Bold letters are up to 15 % wider than those that `wrap` measures."""
+    return wrap(figure, line.text, room / 1.15 if line.weight == "bold" else room, line.size, line.most)
+
+
+def _legend(figure: Figure, entries: Sequence[tuple[Artist, str]], room: float) -> float:
+    """A legend below the axes with as many columns as fit; returns its height in inches."""
+    if not entries:
+        return 0.0
+    longest = room - 0.55
+    labels = ["\n".join(wrap(figure, text, longest, SMALL, 3)) for _, text in entries]
+    for columns in (3, 2, 1):
+        legend = figure.legend(
+            [handle for handle, _ in entries], labels, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=columns,
+            frameon=False, handlelength=3.3, columnspacing=1.6, labelspacing=0.45, borderpad=0.1, borderaxespad=0.0,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            wide = _extent(figure, text)
+            if wide > longest:  # one formula wider than the figure: there is nowhere to break it
+                text.set_fontsize(SMALL * longest / wide)
+        box = legend.get_window_extent(_renderer(figure))
+        if columns == 1 or (box.width / figure.dpi <= room and columns <= len(entries)):
+            return float(box.height / figure.dpi)
+        legend.remove()
+    raise AssertionError("one column always returns")
+
+
+def header(results: Results, subtitle_ends: Sequence[str] = ()) -> list[Line]:
+    """Title, kind and rulings."""
+    kind = ". ".join([KINDS[results.kind], *subtitle_ends])
+    return [
+        Line(math_or_plain(results.title or results.name), TITLE, weight="bold", most=3),
+        Line(kind[0].upper() + kind[1:] + ".", SMALL, "#4D4D4D", most=3),
+        *badges(results),
+    ]
+
+
+def badges(results: Results) -> list[Line]:
+    """One line per verdict, the alarming ones first; a count where there are too many."""
+    verdicts = sorted(results.verdicts, key=lambda v: (v.as_expected, v.ruling != "violated"))
+    if len(verdicts) <= MOST_BADGES:
+        return [_badge(results, verdict) for verdict in results.verdicts]
+    alarming = [v for v in verdicts if not v.as_expected]
+    shown = alarming[: MOST_BADGES - 1]
+    counts = {ruling: sum(v.ruling == ruling for v in verdicts) for ruling in RULINGS}
+    words = ", ".join(f"{count} {'hold' if r == 'holds' else r}" for r, count in counts.items() if count)
+    more = len(alarming) - len(shown)
+    claimed = all(v.expect is not None for v in verdicts) and not alarming
+    unexpected = f"; {more} more not as expected" if more else ("; each as claimed" if claimed else "")
+    return [*(_badge(results, v) for v in shown), Line(f"{len(verdicts)} verdicts: {words}{unexpected}", most=1)]
+
+
+def _badge(results: Results, verdict: Verdict) -> Line:
+    """\"GD smooth convex, gd: holds (worst measured/bound 1.0000 at t = 1000)\", in the ruling's colour."""
+    labels = [group.label for group in groups(results) if set(verdict.cells) & set(group.cells)]
+    who = math_or_plain(title(results, verdict.theorem)) + (f" · {plain(labels[0])}" if labels else "")
+    if verdict.ruling in ("not applicable", "inconclusive") or verdict.worst_ratio is None:
+        why = verdict.why.removeprefix(f"{verdict.ruling}: ")
+        detail = f" – {plain(why)}" if why else ""
+    else:
+        symbol = "t" if results.kind == "trajectory" else "T"
+        at = "" if verdict.worst_t is None else f" at {symbol} = {verdict.worst_t:,}"
+        detail = f" (worst measured/bound {ratio_text(verdict.worst_ratio)}{at})"
+    unexpected = "" if verdict.as_expected or verdict.expect is None else f"; expected: {verdict.expect}"
+    return Line(f"{who}: {verdict.ruling}{detail}{unexpected}", colour=RULING_COLOURS[verdict.ruling], most=2)
+
+
+def ratio_text(ratio: float) -> str:
+    """Four decimals where they say something, scientific notation elsewhere.
+
+    >>> ratio_text(1.0), ratio_text(0.00001234)
+    ('1.0000', '1.23e-05')
+    """
+    return f"{ratio:.4f}" if 0.001 <= ratio < 10_000 else f"{ratio:.2e}"
+
+
+def plain(text: str) -> str:
+    """Text in which a dollar is a dollar."""
+    return text.replace("$", r"\$")
+
+
+def math_or_plain(text: str) -> str:
+    """Text that may hold $mathtext$; taken as it is where matplotlib cannot read it."""
+    if text.count("$") % 2 == 0 and "$" in text and _parses(text):
+        return text
+    return plain(text)
+
+
+def formula(written: str) -> str:
+    """A bound in mathtext, with dollars around it where they are missing."""
+    text = written.strip()
+    wrapped = text if "$" in text else f"${text}$"
+    return wrapped if text and _parses(wrapped) else plain(text)
+
+
+def _parses(text: str) -> bool:
+    try:
+        _PARSER.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def wrap(figure: Figure, text: str, room: float, size: float, most: int) -> list[str]:
+    """Break a text at spaces (never inside a formula) to lines of at most ``room`` inches; "…" where it is cut."""
+    tokens = re.findall(r"(?:\\\$|\$(?:\\.|[^$])*\$|[^\s$])+", text)
+    lines = [""]
+    for token in _chopped(figure, tokens, room, size):
+        longer = f"{lines[-1]} {token}".strip()
+        if lines[-1] and _width(figure, longer, size) > room:
+            lines.append(token)
+        else:
+            lines[-1] = longer
+    if len(lines) > most:
+        last = lines[most - 1].split(" ")
+        while len(last) > 1 and _width(figure, " ".join(last) + " …", size) > room:
+            last.pop()
+        lines = [*lines[: most - 1], " ".join(last) + " …"]
+    return lines
+
+
+def _chopped(figure: Figure, tokens: Sequence[str], room: float, size: float) -> list[str]:
+    """Words that are wider than a line, in pieces; formulas stay whole."""
+    found = []
+    for token in tokens:
+        rest = token
+        while "$" not in rest and len(rest) > 1 and (wide := _width(figure, rest, size)) > room:
+            cut = max(1, int(len(rest) * room / wide * 0.9))
+            found.append(rest[:cut])
+            rest = rest[cut:]
+        found.append(rest)
+    return found
+
+
+def _width(figure: Figure, text: str, size: float) -> float:
+    probe = figure.text(0, 0, text, fontsize=size)
+    try:
+        return _extent(figure, probe)
+    finally:
+        probe.remove()
+
+
+def _extent(figure: Figure, text: Text) -> float:
+    return float(text.get_window_extent(_renderer(figure)).width / figure.dpi)
+
+
+def _renderer(figure: Figure) -> Any:
+    canvas: Any = figure.canvas  # the Agg canvas of `sheet`
+    return canvas.get_renderer()

@@ -1,0 +1,114 @@
+"""The measured quantity over the bound on it: above 1 a theorem would be violated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from convlab.core.results import Results
+from convlab.plots import _axes as ax
+from convlab.plots import _curves as data
+from convlab.plots import _layout as layout
+from convlab.plots._curves import Bound
+from convlab.plots._style import GREY, INK, RULING_COLOURS, TINY, VIOLATED, style
+
+STROKES = ("-", (0, (4.5, 1.8)), (0, (1, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (9, 2.5)))  # one per theorem
+
+
+def plot(results: Results) -> Figure:
+    """Measured / bound against t (in a sweep: against T) for every theorem that was judged, with its worst point.
+
+    Colours and markers are those of the curves in gap_curves, dashes tell theorems apart. A lower bound is drawn as
+    bound / measured, so that a theorem is violated above the line at 1, whichever way it points.
+    """
+    with style():
+        bounds = data.bounds(results)
+        sweep = results.kind != "trajectory"
+        figure, (axes,) = layout.sheet(1)
+        shown = [_shown(b) for b in bounds]
+        _frame(axes, bounds, shown)
+        time = ax.TimeAxis.over([b.t for b in bounds])
+        time.draw(axes, sweep)
+        entries: list[tuple[Artist, str]] = []
+        zero = False
+        for bound, ratio in zip(bounds, shown, strict=True):
+            entries.append(_draw(axes, time, bound, ratio, sweep))
+            below = axes.get_ylim()[0] if sweep else 0.0
+            zero |= ax.zeros(axes, time.at(bound.t), bound.ratio, bound.style.colour, below)
+            _worst(axes, time, bound, ratio)
+        if bounds:
+            entries.append((_star("#4D4D4D"), "worst point"))
+        if zero:
+            entries.append((ax.triangle("#4D4D4D"), "zero, or below the axis"))
+        if any(line.get_label() == "_below" for line in axes.get_lines()):
+            entries.append((Line2D([], [], color=GREY, linewidth=1.5), "below the rounding floor: not judged"))
+        layout.finish(figure, [axes], layout.header(results), entries)
+    return figure
+
+
+def _shown(bound: Bound) -> np.ndarray:
+    """What must not exceed 1, where it has a logarithm."""
+    ratio = np.where(np.isfinite(bound.ratio) & (bound.ratio > ax.LEAST), bound.ratio, np.nan)
+    return np.asarray(np.minimum(ratio if bound.upper else 1 / ratio, ax.LARGEST))
+
+
+def _frame(axes: Axes, bounds: Sequence[Bound], shown: Sequence[np.ndarray]) -> None:
+    """Limits, the line at 1 and the shaded side."""
+    values = ax.positive(shown)
+    low = min(0.3, max(1e-6, float(values.min()))) if values.size else 0.3  # what is far below 1 may leave the axes ...
+    tops = [float(np.nanmax(ratio)) for ratio in shown if np.isfinite(ratio).any()]
+    low = min([low, *(top / 3 for top in tops)])  # ... but no curve as a whole
+    low, high = ax.padded(low, min(max([1.0, *tops]), 1e300) * 2, decades=1.0)
+    lower = any(not b.upper for b in bounds)
+    ax.vertical(axes, low, high, "measured / bound" + ("  (lower bounds: bound / measured)" if lower else ""))
+    axes.axhline(1.0, color=INK, linewidth=0.9, zorder=2)
+    axes.axhspan(1.0, high, color=VIOLATED, linewidth=0, zorder=0.4)
+    axes.annotate(
+        "violated", (1, high), xycoords=axes.get_yaxis_transform(), xytext=(-4, -4), textcoords="offset points",
+        ha="right", va="top", fontsize=TINY, color=RULING_COLOURS["violated"],
+    )  # fmt: skip
+    if not bounds:
+        layout.notice(axes, "no theorem could be held against these runs")
+
+
+def _draw(axes: Axes, time: ax.TimeAxis, bound: Bound, ratio: np.ndarray, sweep: bool) -> tuple[Artist, str]:
+    x = time.at(bound.t)
+    finite = np.flatnonzero(np.isfinite(ratio))
+    marked = finite if sweep or not finite.size else finite[ax.sparse(x[finite], bound.style.index)]
+    stroke = STROKES[bound.rank % len(STROKES)]
+    label = f"{layout.math_or_plain(bound.title)} · {layout.plain(bound.label)}"
+    if not bound.upper:
+        label += " (lower bound)"
+    line = bound.style.line(stroke)
+    line.set(data=(x, ratio), markevery=marked.tolist(), zorder=2.5, label=label)
+    axes.add_line(line)
+    with np.errstate(over="ignore"):
+        ax.grey_out(axes, x, ratio, bound.floor / bound.value if bound.upper else np.zeros_like(ratio))
+    return bound.style.line(stroke), label
+
+
+def _worst(axes: Axes, time: ax.TimeAxis, bound: Bound, shown: np.ndarray) -> None:
+    """A star at the largest ratio, as the verdict names it; for a lower bound, at the top of its curve."""
+    ratio, t = bound.verdict.worst_ratio, bound.verdict.worst_t
+    if not bound.upper and np.isfinite(shown).any():
+        top = int(np.nanargmax(shown))
+        ratio, t = float(shown[top]), int(bound.t[top])
+    if ratio is None or t is None or not np.isfinite(ratio) or ratio <= 0:
+        return
+    star = _star(bound.style.colour)
+    low, high = axes.get_ylim()
+    star.set_data([float(time.at(np.array(float(t))))], [float(np.clip(ratio, low, high))])
+    star.set_zorder(5)
+    axes.add_line(star)
+
+
+def _star(colour: str) -> Line2D:
+    return Line2D(
+        [], [], linestyle="none", marker="*", markersize=10, markerfacecolor=colour, markeredgecolor="white",
+        markeredgewidth=0.7, label="_worst",
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""The measured gap and the bounds on it, against the number of steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+
+from convlab.core.results import Results
+from convlab.plots import _axes as ax
+from convlab.plots import _curves as data
+from convlab.plots import _layout as layout
+from convlab.plots._curves import Bound, Curve
+from convlab.plots._style import DASHES, DOTS, TINY, ZONE, style
+
+Entry = tuple[Artist, str]
+BROAD, PALE = 1.8, 0.55  # width and opacity of a bound
+WORD = 0.72  # inches that "diverged" takes, its distance from the cross included
+
+
+def plot(results: Results) -> Figure:
+    """R(θ_t) − R(θ*) against t on log-log axes: mean over seeds, 95 % band, bounds, rounding floor, divergence.
+
+    One curve per cell and output; in a sweep, one point per horizon. A quantity other than the gap that some theorem
+    judged (‖θ − θ*‖², ‖∇R‖²) gets axes of its own beside. The band is Student's interval for the mean over seeds,
+    on the scale of its logarithm (delta method).
+    """
+    with style():
+        quantities = data.panels(results)
+        figure, axes = layout.sheet(len(quantities))
+        drawn = [_panel(results, panel, quantity) for panel, quantity in zip(axes, quantities, strict=True)]
+        curves = {c.style.index: c for found, _ in drawn for c in found}
+        marks = set().union(*(found for _, found in drawn))
+        entries = [
+            *_curve_entries(curves, results.kind != "trajectory"),
+            *_bound_entries(data.bounds(results), len(quantities) > 1),
+            *_mark_entries(marks),
+        ]
+        band = any(c.low is not None for c in curves.values())
+        shape = "band" if results.kind == "trajectory" else "bars"
+        ends = [f"Mean over seeds; {shape}: 95 % confidence limits of the mean (Student, log scale), point by point"]
+        layout.finish(figure, axes, layout.header(results, ends if band else ()), entries)
+    return figure
+
+
+def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], set[str]]:
+    """Draw one quantity; returns its curves and the marks that the legend has to explain."""
+    sweep = results.kind != "trajectory"
+    curves = data.curves(results, quantity)
+    bounds = [b for b in data.bounds(results) if b.quantity == quantity]
+    time = ax.TimeAxis.over([*(c.t for c in curves), *(b.t for b in bounds)])
+    time.draw(panel, sweep)
+    low, high = ax.vertical_range(curves, bounds, sweep)
+    ax.vertical(panel, low, high, ax.symbol(quantity, sweep, data.outputs(results) != ("last",)))
+    marks = {"floor"} if ax.floor_zone(panel, curves) else set()
+    for bound in bounds:
+        _draw_bound(panel, time, bound)
+    for curve in curves:
+        marks |= _draw_curve(panel, time, curve, sweep)
+    if _crosses(panel, time, curves):
+        marks.add("cross")
+    if not curves:
+        layout.notice(panel, f"no {ax.WORDS[quantity]} was measured" if results.traces else "nothing has run")
+    return curves, marks
+
+
+def _draw_curve(panel: Axes, time: ax.TimeAxis, curve: Curve, sweep: bool) -> set[str]:
+    x = time.at(curve.t)
+    mean = ax.loggable(curve.mean)
+    look = curve.style
+    if curve.low is not None and curve.high is not None and not sweep:
+        low, high = ax.loggable(curve.low), ax.loggable(curve.high)
+        panel.fill_between(x, low, high, color=look.colour, alpha=0.20, linewidth=0, zorder=1.5)
+    if curve.low is not None and curve.high is not None and sweep:
+        shown = np.isfinite(mean)
+        low, high, middle = (a[shown] for a in (ax.loggable(curve.low), ax.loggable(curve.high), mean))
+        panel.errorbar(
+            x[shown], middle, [middle - low, high - middle], fmt="none", ecolor=look.colour, elinewidth=1, capsize=2.5
+        )
+    shown = np.flatnonzero(np.isfinite(mean))
+    marked = shown if sweep or not shown.size else shown[ax.sparse(x[shown], look.index)]
+    if sweep:  # points, joined by a shade: a bound that they reach stays visible
+        panel.plot(x, mean, color=look.colour, alpha=0.25, linewidth=1.3, zorder=1.8, label="_join")
+    line = look.line("none" if sweep else "-")
+    line.set(data=(x, mean), markevery=marked.tolist(), zorder=2.5, label=curve.label)
+    panel.add_line(line)
+    ax.grey_out(panel, x, mean, curve.floor)
+    below = panel.get_ylim()[0] if sweep else 0.0  # a point that is cut off would be missed, a line is not
+    return {"zero"} if ax.zeros(panel, x, curve.mean, look.colour, below) else set()
+
+
+def _draw_bound(panel: Axes, time: ax.TimeAxis, bound: Bound) -> None:
+    """Broad pale dashes, below the measured curve: so both are seen where a run attains its bound."""
+    value = ax.loggable(bound.value)
+    single = int(np.isfinite(value).sum()) == 1
+    panel.plot(
+        time.at(bound.t), value, color=bound.style.colour, linestyle=dashes(bound), linewidth=BROAD, alpha=PALE,
+        zorder=2.2, marker="_" if single else "", markersize=12, label=f"_bound {bound.theorem}",
+    )  # fmt: skip
+
+
+def dashes(bound: Bound) -> tuple[int, tuple[float, ...]]:
+    patterns = DASHES if bound.upper else DOTS
+    return patterns[bound.rank % len(patterns)]
+
+
+def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve]) -> bool:
+    """A cross where a run was last finite (at the top edge where that is higher), and the word, where it has room."""
+    words: list[tuple[float, float]] = []
+    (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+    crosses = [(curve.style.colour, t, value) for curve in curves for t, value in curve.crosses if value > 0]
+    for colour, t, value in crosses:
+        x = float(time.at(np.array(t)))
+        across = math.log(x / left) / math.log(right / left)
+        up = float(np.clip(math.log(value / low) / math.log(high / low), 0.02, 0.98))
+        panel.plot(
+            [x], [low * (high / low) ** up], linestyle="none", marker="x", markersize=7, markeredgewidth=1.8,
+            color=colour, zorder=6, clip_on=False, label="_diverged",
+        )  # fmt: skip
+        length = WORD / layout.box_width(panel)
+        side, shift, begin = ("right", -7, across - length) if across > 1 - length else ("left", 7, across)
+        if all(abs(begin - b) > length or abs(up - u) > 0.05 for b, u in words):
+            words.append((begin, up))
+            panel.annotate(
+                "diverged" if value <= high else "↑ diverged", (across, up), xycoords="axes fraction",
+                xytext=(shift, 5 if up < 0.9 else 0), textcoords="offset points", ha=side, va="center",
+                fontsize=TINY + 0.4, color=colour, zorder=6,
+                path_effects=[withStroke(linewidth=2, foreground="white")],
+            )  # fmt: skip
+    return bool(crosses)
+
+
+def _curve_entries(curves: dict[int, Curve], sweep: bool) -> list[Entry]:
+    dashes = "none" if sweep else "-"
+    return [(curve.style.line(dashes), layout.plain(curve.label)) for _, curve in sorted(curves.items())]
+
+
+def _bound_entries(bounds: Sequence[Bound], several: bool) -> list[Entry]:
+    """One entry per theorem: in its curve's colour or, where it bounds several curves, in grey."""
+    by_theorem: dict[str, list[Bound]] = {}
+    for bound in bounds:
+        by_theorem.setdefault(bound.theorem, []).append(bound)
+    entries: list[Entry] = []
+    for found in by_theorem.values():
+        first = found[0]
+        colours = {b.style.colour for b in found}
+        colour = colours.pop() if len(colours) == 1 else "#4D4D4D"
+        handle = Line2D([], [], color=colour, linestyle=dashes(first), linewidth=BROAD, alpha=PALE)
+        what = ax.bounded(first.quantity, first.upper) if several else ""
+        written = f": {what}{layout.formula(first.formula)}" if first.formula else ""
+        side = "" if first.upper else " (lower bound)"
+        each = " (each in its curve's colour)" if len(found) > 1 and colours else ""
+        entries.append((handle, f"{layout.math_or_plain(first.title)}{written}{side}{each}"))
+    return entries
+
+
+def _mark_entries(marks: set[str]) -> list[Entry]:
+    cross = Line2D([], [], linestyle="none", marker="x", markersize=6, markeredgewidth=1.6, color="#4D4D4D")
+    entries: dict[str, Entry] = {
+        "cross": (cross, "diverged: the last finite checkpoint"),
+        "zero": (ax.triangle("#4D4D4D"), "zero, or below the axis"),
+        "floor": (Patch(facecolor=ZONE, linewidth=0), "below the rounding floor: not judged"),
+    }
+    return [entry for key, entry in entries.items() if key in marks]
