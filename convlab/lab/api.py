@@ -1,46 +1,24 @@
-"""Running an experiment from end to end, and judging or drawing its files again."""
+"""Running an experiment from end to end. Judging or drawing its files again needs no jax: see `review`."""
 
 from __future__ import annotations
 
 import datetime
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from convlab.core.errors import ConvlabError
-from convlab.core.results import Results
-from convlab.core.trace import Trace
 from convlab.lab import docket, environment, folders, records, runner, settle, store, tasks
 from convlab.lab.config import load_experiment
 from convlab.lab.environment import doctor
 from convlab.lab.grid import Cell, cells, groups
+from convlab.lab.review import Outcome, judge, plot, results_of, write
 from convlab.lab.spec import Experiment
 
 __all__ = ["Outcome", "doctor", "judge", "load_experiment", "plot", "run"]
 
-FIGURES = ("gap_curves", "bound_ratio")
 Report = Callable[[runner.Progress], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did: the results, where they lie, which files were written, and what failed."""
-
-    results: Results
-    folder: Path
-    files: tuple[Path, ...] = ()
-    failures: tuple[str, ...] = ()
-    reused: int = 0
-    ran: int = 0
-    seconds: float = 0.0
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def well(self) -> bool:
-        return self.results.as_expected and not self.failures
 
 
 def run(
@@ -66,12 +44,14 @@ def run(
     with environment.numerics(device or experiment.device) as chosen:
         settled = settle_all(grid, experiment)
         plan = tasks.batches(settled, experiment.seeds, chosen.platform)
-        ran, failures = _run_missing(plan, experiment.seeds, base / "tasks", force, progress or (lambda _: None))
+        work = _missing_work(plan, experiment.seeds, base / "tasks", force)
+        place = environment.place(chosen)
+        ran, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None))
     found = _collect(plan, experiment.seeds, base / "tasks")
     index = _index(experiment, grid, found, settled)
-    results = _results(index, base / "tasks", "\n".join(failures))
+    results = results_of(index, base / "tasks", "\n".join(failures))
     folders.make_room(folder, index["spec"])
-    files = _write(results, index, folder)
+    files = write(results, index, folder)
     reused = len(found) - ran
     return Outcome(results, folder, files, failures, reused, ran, time.perf_counter() - started, experiment.notes)
 
@@ -82,24 +62,30 @@ def settle_all(grid: Sequence[Cell], experiment: Experiment) -> list[settle.Sett
     for cell in grid:
         try:
             settled.append(settle.settle(cell, experiment.files))
-        except ConvlabError as error:
-            mistakes.append(f"{experiment.path}: {error}")
+        except settle.Misfit as misfit:
+            mistakes.append(f"{experiment.at(*misfit.key)}: {misfit}")
     if mistakes:
         raise ConvlabError("\n".join(dict.fromkeys(mistakes)))
     return settled
 
 
-def _run_missing(
-    plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: bool, report: Report
-) -> tuple[int, tuple[str, ...]]:
-    """Runs every batch that has a task missing; returns how many tasks ran, and what failed."""
-    work = []
+Work = list[tuple[tasks.Batch, tuple[int, int]]]
+
+
+def _missing_work(plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: bool) -> Work:
+    """Every batch that has a task missing, with the seeds to run."""
+    work: Work = []
     for batch in plan:
         wanted = seeds if batch.random else 1
         missing = {span for task in batch.tasks for span in _missing(folder, task.name, wanted, force)}
         for first, last in sorted(missing):
             low = range(first, last, batch.most_seeds)
             work += [(batch, (at, min(at + batch.most_seeds, last))) for at in low]
+    return work
+
+
+def _run_work(work: Work, folder: Path, place: Mapping[str, Any], report: Report) -> tuple[int, tuple[str, ...]]:
+    """Runs and saves; returns how many tasks ran, and what failed. One failure does not take the rest along."""
     if not work:
         return 0, ()
     environment.require_sound_jax()
@@ -114,7 +100,7 @@ def _run_missing(
     failures: dict[str, None] = {}
     for batch, span in work:
         try:
-            _run_and_save(batch, span, folder, advance)
+            _run_and_save(batch, span, folder, place, advance)
             done |= {task.name for task in batch.tasks}
         except (MemoryError, RuntimeError, ValueError, TypeError, ArithmeticError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -127,18 +113,20 @@ def _missing(folder: Path, name: str, seeds: int, force: bool) -> list[tuple[int
     return [(0, seeds)] if force else tasks.cover(folder, name, seeds)[1]
 
 
-def _run_and_save(batch: tasks.Batch, span: tuple[int, int], folder: Path, advance: Callable[[int, str], None]) -> None:
+def _run_and_save(
+    batch: tasks.Batch,
+    span: tuple[int, int],
+    folder: Path,
+    place: Mapping[str, Any],
+    advance: Callable[[int, str], None],
+) -> None:
     began = datetime.datetime.now(datetime.UTC)
     clock = time.perf_counter()
     traces = runner.run_batch(batch, span, advance)
     origin: dict[str, Any] = {
+        **place,
         "began": began.isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - clock, 3),
-        "host": platform.node(),
-        "machine": platform.machine(),
-        "threads": environment.threads(),
-        "versions": environment.versions(),
-        "device": environment.current_device(),
         "cells in this batch": len(batch.tasks),
     }
     for task, trace in zip(batch.tasks, traces, strict=True):
@@ -183,63 +171,3 @@ def _index(
         "groups": [group for group in together if group],
         "files": [],
     }
-
-
-def _results(index: Mapping[str, Any], folder: Path, failures: str = "") -> Results:
-    traces: list[Trace] = []
-    numbers: dict[int, int] = {}  # cell → trace
-    for number, cell in enumerate(index["cells"]):
-        if cell["tasks"]:
-            numbers[number] = len(traces)
-            paths = [folder / Path(str(name)).name for name in cell["tasks"]]
-            traces.append(records.load_trace(paths, cell["seeds"], cell["label"]))
-    if not traces:
-        raise ConvlabError(failures or f"{folder}: no finished task to judge; run the experiment again")
-    facts = [index["cells"][number]["facts"] for number in numbers]
-    together = [tuple(numbers[cell] for cell in group) for group in index["groups"]]
-    return docket.results_of(index["experiment"], index["kind"], traces, facts, together)
-
-
-def judge(target: str, out: Path | None = None) -> Outcome:
-    """Rules again on files alone: nothing is run, and no problem is built."""
-    started = time.perf_counter()
-    folder = folders.find(target, out)
-    index = store.read_json(folder / folders.INDEX)
-    try:
-        results = _results(index, _tasks_of(folder))
-    except (KeyError, TypeError, IndexError, AttributeError):
-        raise ConvlabError(
-            f"{folder / folders.INDEX}: not an index of this convlab; run the experiment again"
-        ) from None
-    files = docket.write_tables(results, folder)
-    return Outcome(results, folder, files, (), len(results.traces), 0, time.perf_counter() - started)
-
-
-def plot(target: str, kind: str | None = None, out: Path | None = None) -> tuple[Path, ...]:
-    """Draws the figures of results on disk again, or the one kind named, and returns their paths."""
-    folder = folders.find(target, out)
-    index = store.read_json(folder / folders.INDEX)
-    results = _results(index, _tasks_of(folder))
-    return draw(results, folder, (kind,) if kind else FIGURES)
-
-
-def _tasks_of(folder: Path) -> Path:
-    here = folder / "tasks"
-    return here if here.is_dir() else folder.parents[1] / "tasks"
-
-
-def draw(results: Results, folder: Path, kinds: Sequence[str]) -> tuple[Path, ...]:
-    """Each kind of figure as SVG and PNG."""
-    from convlab.lab import catalog
-    from convlab.plots import _style
-
-    files: list[Path] = []
-    for kind in kinds:
-        files += _style.save(catalog.load("plots", kind)(results), folder / kind)
-    return tuple(files)
-
-
-def _write(results: Results, index: dict[str, Any], folder: Path) -> tuple[Path, ...]:
-    files = [*docket.write_tables(results, folder), *draw(results, folder, FIGURES)]
-    store.write_json(folder / folders.INDEX, {**index, "files": [path.name for path in files]})
-    return (*files, folder / folders.INDEX)

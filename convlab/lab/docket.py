@@ -12,7 +12,7 @@ from convlab.core.expression import Expression
 from convlab.core.results import Kind, Results
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
-from convlab.core.verdict import Verdict
+from convlab.core.verdict import Slope, Verdict
 from convlab.lab import catalog, store
 from convlab.lab.claims import matches
 from convlab.lab.judge import judge
@@ -91,7 +91,7 @@ def write_tables(results: Results, folder: Path) -> tuple[Path, ...]:
 
 _VERDICT_COLUMNS = (
     *("cell", "theorem", "ruling", "expected", "as_expected", "worst_ratio", "worst_t"),
-    *("slope", "slope_low", "slope_high", "claimed_slope", "why"),
+    *("slope", "slope_low", "slope_high", "claimed_slope", "slope_of", "window_first", "window_last", "why"),
 )
 _SUMMARY_COLUMNS = (
     "cell",
@@ -111,8 +111,18 @@ def _verdict_row(results: Results, verdict: Verdict) -> list[Any]:
     slope = verdict.slope
     label = results.traces[verdict.cells[0]].label
     measured = (slope.value, slope.low, slope.high) if slope else (None, None, None)
+    window = (_slope_of(slope), *slope.window) if slope else (None, None, None)
     ruled = (verdict.ruling, verdict.expect, verdict.as_expected, _finite(verdict.worst_ratio), verdict.worst_t)
-    return [label, verdict.theorem, *ruled, *measured, verdict.claimed, verdict.why]
+    return [label, verdict.theorem, *ruled, *measured, verdict.claimed, *window, verdict.why]
+
+
+def _slope_of(slope: Slope) -> str:
+    """What a slope is the slope of, in words."""
+    if slope.against == "bound":
+        return "log measured over log bound"
+    return {"power": "log measured over log t", "linear": "log measured per step", "order": "order of convergence"}[
+        slope.kind
+    ]
 
 
 def _finite(value: float | None) -> float | None:

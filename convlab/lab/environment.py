@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +113,12 @@ def doctor() -> list[tuple[str, str, bool]]:
     return rows
 
 
-def current_device() -> str:
-    """The kind of device that runs take place on now."""
-    chosen = jax.config.jax_default_device or jax.devices()[0]
-    return f"{chosen.platform}: {chosen.device_kind}" if isinstance(chosen, jax.Device) else str(chosen)
+def place(device: jax.Device) -> dict[str, Any]:
+    """Where a run takes place: what is recorded beside its numbers."""
+    return {
+        "host": platform.node(),
+        "machine": platform.machine(),
+        "threads": threads(),
+        "device": f"{device.platform}: {device.device_kind}",
+        "versions": versions(),
+    }

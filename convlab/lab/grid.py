@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from convlab.lab import catalog
 from convlab.lab import claims as written
 from convlab.lab.spec import Experiment, Part
 
@@ -26,6 +27,7 @@ class Cell:
     dtype: str
     sweep: bool  # one of several horizons: the horizon is then folded into the seeds, so that runs are independent
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)  # what a claim may ask of it
+    tables: tuple[int, int] = field(default=(0, 0), compare=False)  # of the file: [[problem]] and [[optimizer]]
     label: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -67,15 +69,27 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
             optimizer=each.optimizer,
             oracle=each.optimizer.oracle,
             horizon=each.horizon,
-            outputs=tuple(experiment.outputs),
+            outputs=_outputs(experiment, facts),
             checkpoints=checkpoints(each.horizon, experiment.checkpoints, experiment.every_step),
             dtype=experiment.dtype,
             sweep=sweep,
-            facts=written.facts(each),
+            facts=facts,
+            tables=each.tables,
         )
         for each in written.combinations(experiment)
+        for facts in [written.facts(each)]
     ]
     return _labelled(found)
+
+
+def _outputs(experiment: Experiment, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The outputs that the experiment asks for, and those that the claims on this cell speak of."""
+    claimed = [
+        catalog.load("theorems", claim.theorem, allow_code=True).output
+        for claim in experiment.claims
+        if written.matches(claim, facts)
+    ]
+    return tuple(dict.fromkeys([*experiment.outputs, *claimed]))
 
 
 def _labelled(found: list[Cell]) -> tuple[Cell, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from convlab.lab import catalog
 from convlab.lab.grid import Cell
 from convlab.lab.loop import Program
 from convlab.lab.signature import Parameter
-from convlab.lab.spec import Part
+from convlab.lab.spec import Key, Part
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,33 @@ class Settled:
     setting: Setting
 
 
+class Misfit(ConvlabError):  # noqa: N818 - it is raised as an error and read as a place
+    """A value that does not fit the problem; ``key`` is where the experiment file says it."""
+
+    def __init__(self, key: Key, error: ConvlabError) -> None:
+        super().__init__(str(error))
+        self.key = key
+
+
+@contextlib.contextmanager
+def _said_at(*key: str | int) -> Iterator[None]:
+    try:
+        yield
+    except Misfit:
+        raise
+    except ConvlabError as error:
+        raise Misfit(key, error) from error
+
+
 def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
-    """Build everything the cell names. Raises ConvlabError in one line where a value does not fit the problem."""
-    problem = build_problem(cell.problem, cell.horizon, files)
-    oracle = _build_oracle(cell.oracle, problem)
+    """Build everything the cell names. Raises Misfit in one line where a value does not fit the problem."""
+    with _said_at("problem", cell.tables[0]):
+        problem = build_problem(cell.problem, cell.horizon, files)
+    with _said_at("optimizer", cell.tables[1], "oracle"):
+        oracle = _build_oracle(cell.oracle, problem)
     known: dict[str, Known] = {**problem.known, **oracle.facts(problem)}
-    hyper, options = _hyperparameters(cell, problem, known)
+    with _said_at("optimizer", cell.tables[1]):
+        hyper, options = _hyperparameters(cell, problem, known)
     build = _load("optimizers", cell.optimizer.name)
     module = catalog.CATALOG.load_module("optimizers", cell.optimizer.name, allow_code=True)
     traits = frozenset(getattr(module, "TRAITS", ()))
@@ -182,18 +204,14 @@ def _hyperparameters(
     hyper: dict[str, Hyper] = {}
     options: dict[str, Any] = {}
     for name, (value, real) in _arguments(cell.optimizer).items():
-        if not real:
-            options[name] = value
-        elif isinstance(value, str):
-            where = f"optimizer '{cell.optimizer.name}', {name} = '{value}'"
-            hyper[name] = _written(Expression(value), names, where, problem)
-        else:
-            hyper[name] = Hyper(_text(value), _finite(float(value), f"optimizer '{cell.optimizer.name}', {name}"))
+        with _said_at("optimizer", cell.tables[1], name):
+            if not real:
+                options[name] = value
+            elif isinstance(value, str):
+                hyper[name] = _written(Expression(value), names, f"'{value}'", problem)
+            else:
+                hyper[name] = Hyper(repr(value), _finite(float(value), f"{name} of '{cell.optimizer.name}'"))
     return hyper, options
-
-
-def _text(value: float) -> str:
-    return repr(value)
 
 
 def _written(expression: Expression, names: Mapping[str, float], where: str, problem: Problem) -> Hyper:

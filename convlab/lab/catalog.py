@@ -1,0 +1,139 @@
+"""The catalogue of plug-ins: the folder is the registry, and this is the only place that loads from it, by name.
+
+Names, signatures and first docstring lines are read without importing anything (see `signature`); `Catalog.load`
+imports one plug-in when it is wanted. Where every plug-in is deleted the catalogue is empty, and still works.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from convlab.core.errors import ConvlabError, nearest
+from convlab.lab.signature import FUNCTION_KINDS, PlugIn, read_plug_in
+
+KINDS = ("problems", "oracles", "optimizers", "outputs", "theorems", "plots")
+FOREIGN_KINDS = ("problems", "oracles", "optimizers", "theorems")  # those that may be code from outside
+PACKAGE = Path(__file__).resolve().parents[1]
+_FOREIGN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_OPTAX = re.compile(r"optax(\.[A-Za-z]\w*)+")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The plug-ins below a folder, which is the package `package` of the import system."""
+
+    root: Path = PACKAGE
+    package: str = "convlab"
+
+    def names(self, kind: str) -> list[str]:
+        """The names of a kind's plug-ins, sorted: its files without a leading underscore."""
+        folder = self.root / kind
+        return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_") and path.is_file())
+
+    def read(self, kind: str, name: str) -> PlugIn:
+        """What the file of a plug-in says of itself."""
+        return read_plug_in(kind, self.root / kind / f"{name}.py")
+
+    def read_all(self, kind: str) -> list[PlugIn]:
+        return [self.read(kind, name) for name in self.names(kind)]
+
+    def find(self, kind: str, name: str, allow_code: bool = False) -> PlugIn:
+        """The plug-in that a name in an experiment file means: ours, an optax optimizer, or code from outside.
+
+        Raises ConvlabError with what was given and what is nearest; optax and code from outside are not imported here,
+        so their signatures stay unknown.
+        """
+        if kind == "optimizers" and _OPTAX.fullmatch(name):
+            return PlugIn(kind, name, summary=f"{name}, as optax defines it")
+        if ":" in name and kind in FOREIGN_KINDS:
+            if not _FOREIGN.fullmatch(name):
+                raise ConvlabError(f"{_shown(name)} is no 'package.module:name'")
+            if not allow_code:
+                raise ConvlabError(f"'{name}' is code from outside convlab; it is run only with --allow-code")
+            return PlugIn(kind, name)
+        names = self.names(kind)
+        if name not in names:
+            near = nearest(name, names)
+            hint = f"any optax optimizer is 'optax.NAME'; {near}" if kind == "optimizers" else near
+            raise ConvlabError(f"unknown {kind[:-1]} {_shown(name)}; {hint}")
+        plug_in = self.read(kind, name)
+        if plug_in.fault:
+            raise ConvlabError(f"{kind[:-1]} '{name}' cannot be used: {plug_in.path}: {plug_in.fault}")
+        return plug_in
+
+    def load(self, kind: str, name: str, allow_code: bool = False) -> Any:
+        """Imports a plug-in and returns it: the function of its name, its THEOREM, or its plot function."""
+        self.find(kind, name, allow_code)
+        if kind == "optimizers" and _OPTAX.fullmatch(name):
+            return _optax(name)
+        if ":" in name:
+            return _foreign(name)
+        wanted = name if kind in FUNCTION_KINDS else {"theorems": "THEOREM", "plots": "plot"}[kind]
+        return getattr(self.load_module(kind, name), wanted)
+
+    def load_module(self, kind: str, name: str, allow_code: bool = False) -> ModuleType:
+        """The module of a plug-in, where more than its function is wanted (``judged``, ``TRAITS``)."""
+        self.find(kind, name, allow_code)
+        if _OPTAX.fullmatch(name):
+            return importlib.import_module(name.rpartition(".")[0])
+        if ":" in name:
+            return _import_foreign(name.partition(":")[0])
+        return importlib.import_module(f"{self.package}.{kind}.{name}")
+
+
+def _optax(name: str) -> Any:
+    *modules, last = name.split(".")
+    try:
+        module = importlib.import_module(".".join(modules))
+    except ModuleNotFoundError:
+        raise ConvlabError(f"unknown optimizer '{name}'; optax has no module '{'.'.join(modules)}'") from None
+    if not callable(found := getattr(module, last, None)):
+        raise ConvlabError(f"unknown optimizer '{name}'; {nearest(last, (n for n in dir(module) if n[0] != '_'))}")
+    return found
+
+
+def _import_foreign(module: str) -> ModuleType:
+    """Imports code from outside, which may lie in the current folder; only ever called where the user allowed it."""
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # whatever foreign code raises is the user's own mistake, told in one line
+        raise ConvlabError(f"'{module}' cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _foreign(name: str) -> Any:
+    module_name, _, last = name.partition(":")
+    module = _import_foreign(module_name)
+    if not hasattr(module, last):
+        raise ConvlabError(f"'{module_name}' has no '{last}'; {nearest(last, vars(module))}")
+    return getattr(module, last)
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 60 else name[:57] + "...")
+
+
+CATALOG = Catalog()
+
+
+def names(kind: str) -> list[str]:
+    """The names of this package's plug-ins of a kind."""
+    return CATALOG.names(kind)
+
+
+def read(kind: str, name: str) -> PlugIn:
+    """What the file of one of this package's plug-ins says of itself, without importing it."""
+    return CATALOG.read(kind, name)
+
+
+def load(kind: str, name: str, allow_code: bool = False) -> Any:
+    """Imports one of this package's plug-ins (or ``optax.NAME``) and returns it."""
+    return CATALOG.load(kind, name, allow_code)

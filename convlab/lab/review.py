@@ -1,0 +1,93 @@
+"""From files to rulings and figures, without running anything and without jax: what `judge` and `plot` do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from convlab.core.errors import ConvlabError
+from convlab.core.results import Results
+from convlab.core.trace import Trace
+from convlab.lab import catalog, docket, folders, records, store
+
+FIGURES = ("gap_curves", "bound_ratio")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: the results, where they lie, which files were written, and what failed."""
+
+    results: Results
+    folder: Path
+    files: tuple[Path, ...] = ()
+    failures: tuple[str, ...] = ()
+    reused: int = 0
+    ran: int = 0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def well(self) -> bool:
+        return self.results.as_expected and not self.failures
+
+
+def results_of(index: Mapping[str, Any], folder: Path, failures: str = "") -> Results:
+    traces: list[Trace] = []
+    numbers: dict[int, int] = {}  # cell → trace
+    for number, cell in enumerate(index["cells"]):
+        if cell["tasks"]:
+            numbers[number] = len(traces)
+            paths = [folder / Path(str(name)).name for name in cell["tasks"]]
+            traces.append(records.load_trace(paths, cell["seeds"], cell["label"]))
+    if not traces:
+        raise ConvlabError(failures or f"{folder}: no finished task to judge; run the experiment again")
+    facts = [index["cells"][number]["facts"] for number in numbers]
+    together = [tuple(numbers[cell] for cell in group) for group in index["groups"]]
+    return docket.results_of(index["experiment"], index["kind"], traces, facts, together)
+
+
+def judge(target: str, out: Path | None = None) -> Outcome:
+    """Rules again on files alone: nothing is run, and no problem is built."""
+    started = time.perf_counter()
+    folder = folders.find(target, out)
+    index = store.read_json(folder / folders.INDEX)
+    try:
+        results = results_of(index, _tasks_of(folder))
+    except (KeyError, TypeError, IndexError, AttributeError):
+        raise ConvlabError(
+            f"{folder / folders.INDEX}: not an index of this convlab; run the experiment again"
+        ) from None
+    files = docket.write_tables(results, folder)
+    return Outcome(results, folder, files, (), len(results.traces), 0, time.perf_counter() - started)
+
+
+def plot(target: str, kind: str | None = None, out: Path | None = None) -> tuple[Path, ...]:
+    """Draws the figures of results on disk again, or the one kind named, and returns their paths."""
+    folder = folders.find(target, out)
+    index = store.read_json(folder / folders.INDEX)
+    results = results_of(index, _tasks_of(folder))
+    return draw(results, folder, (kind,) if kind else FIGURES)
+
+
+def _tasks_of(folder: Path) -> Path:
+    here = folder / "tasks"
+    return here if here.is_dir() else folder.parents[1] / "tasks"
+
+
+def draw(results: Results, folder: Path, kinds: Sequence[str]) -> tuple[Path, ...]:
+    """Each kind of figure as SVG and PNG."""
+    from convlab.plots import _style
+
+    files: list[Path] = []
+    for kind in kinds:
+        files += _style.save(catalog.load("plots", kind)(results), folder / kind)
+    return tuple(files)
+
+
+def write(results: Results, index: dict[str, Any], folder: Path) -> tuple[Path, ...]:
+    files = [*docket.write_tables(results, folder), *draw(results, folder, FIGURES)]
+    store.write_json(folder / folders.INDEX, {**index, "files": [path.name for path in files]})
+    return (*files, folder / folders.INDEX)

@@ -1,0 +1,249 @@
+"""From the tables of an experiment file to an `Experiment`: each section's shape, and what they need of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convlab.core.errors import ConvlabError, nearest
+from convlab.lab.catalog import Catalog
+from convlab.lab.claims import Index, combinations, count, facts
+from convlab.lab.faults import Faults, given
+from convlab.lab.parts import Reader, is_line, read_optimizer, read_oracle, read_problem
+from convlab.lab.spec import EXPECTATIONS, Claim, Experiment, Key, OptimizerPart, Part
+
+TOP = ("title", "problem", "optimizer", "oracle", "run", "claim", "quick")
+LONGEST_HORIZON = 10**9
+MOST_CELLS = 10_000
+MOST_CLAIMS = 500
+_MOST_SEEDS = 1_000_000
+_LONGEST_EVERY_STEP = 1_000_000  # steps, where each is a checkpoint
+_DATA_SUFFIXES = (".csv", ".npz", ".svm", ".svmlight", ".libsvm", ".txt", ".tsv", ".dat", ".data")
+RUN = ("horizon", "seeds", "outputs", "checkpoints", "every_step", "dtype", "device")
+
+
+def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Path) -> Experiment | None:
+    """The experiment that the tables say, or None where there are mistakes, which the reader's faults then hold."""
+    faults = reader.faults
+    for key in tables:
+        if key not in TOP:
+            faults.add((key,), f"unknown key; {nearest(key, TOP)}")
+    title = tables.get("title")
+    if not is_line(title):
+        told = "is missing" if title is None else f"{given(title)} is not one line of text"
+        faults.add(("title",), f'{told}; write title = "Gradient descent reaches 1/T"')
+    problems = _problems(reader, tables)
+    optimizers = _optimizers(reader, tables)
+    run = _run(reader, tables.get("run"))
+    claims = _claims(reader, tables)
+    if faults:
+        return None
+    experiment = Experiment(
+        name=name, title=str(title), path=path, problems=problems, optimizers=optimizers, claims=claims, **run
+    )
+    experiment = replace(experiment, files=_data_files(faults, experiment))
+    if (cell_count := count(experiment)) > MOST_CELLS:
+        faults.add(("optimizer",), f"the lists of this file make {cell_count} cells; at most {MOST_CELLS}")
+    return None if faults else experiment
+
+
+def claims_of_no_cell(catalog: Catalog, experiment: Experiment) -> dict[int, tuple[Key, str]]:
+    """The claims that speak of no cell, by number: the key to blame, and why."""
+    index = Index(facts(cell, catalog) for cell in combinations(experiment))
+    found: dict[int, tuple[Key, str]] = {}
+    for number, claim in enumerate(experiment.claims):
+        where: Key = ("claim", number, "where")
+        unknown = next((key for key in claim.where if key not in index.by_key), None)
+        if unknown is not None:
+            found[number] = ((*where, unknown), f"unknown key; {nearest(unknown, index.by_key)}")
+        elif why := index.why_none(claim):
+            found[number] = (where, why)
+    return found
+
+
+def _tables_of(reader: Reader, tables: Mapping[str, Any], key: str) -> list[Any]:
+    found = tables.get(key)
+    if isinstance(found, list) and found:
+        return found
+    if key in tables:
+        reader.faults.add((key,), f"{given(found)} is not a table, or a list of tables")
+    elif key != "claim":
+        reader.faults.add((key,), f'is missing: [{key}] with name = "..."')
+    return []
+
+
+def _problems(reader: Reader, tables: Mapping[str, Any]) -> tuple[Part, ...]:
+    listed = enumerate(_tables_of(reader, tables, "problem"))
+    parts = [read_problem(reader, table, ("problem", index)) for index, table in listed]
+    return tuple(part for part in parts if part is not None)
+
+
+def _optimizers(reader: Reader, tables: Mapping[str, Any]) -> tuple[OptimizerPart, ...]:
+    default = (tables["oracle"], ("oracle",)) if "oracle" in tables else None
+    if default is not None:
+        read_oracle(reader, *default)  # its mistakes are told even where no optimizer uses it
+    listed = enumerate(_tables_of(reader, tables, "optimizer"))
+    parts = [read_optimizer(reader, table, ("optimizer", index), default) for index, table in listed]
+    return tuple(part for part in parts if part is not None)
+
+
+def _whole(faults: Faults, key: Key, value: Any, low: int, high: int) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int):
+        hint = f" (write {int(value)})" if isinstance(value, float) and value.is_integer() else ""
+        faults.add(key, f"{given(value)} is not a whole number{hint}; {low} to {high}")
+    elif not low <= value <= high:
+        faults.add(key, f"{given(value)} is out of range; a whole number from {low} to {high}")
+    else:
+        return True
+    return False
+
+
+def _run(reader: Reader, table: Any) -> dict[str, Any]:
+    """The ``[run]`` table as arguments of `Experiment`."""
+    faults = reader.faults
+    if not isinstance(table, dict):
+        told = "is missing" if table is None else f"{given(table)} is not a table"
+        faults.add(("run",), f"{told}: [run] with horizon = 1000")
+        return {}
+    for key in table:
+        if key not in RUN:
+            faults.add(("run", key), f"unknown key; {nearest(key, RUN)}")
+    run: dict[str, Any] = {"horizons": _horizons(faults, table)}
+    if "seeds" in table and _whole(faults, ("run", "seeds"), table["seeds"], 1, _MOST_SEEDS):
+        run["seeds"] = table["seeds"]
+    if "checkpoints" in table and _whole(faults, ("run", "checkpoints"), table["checkpoints"], 2, 100_000):
+        run["checkpoints"] = table["checkpoints"]
+    if "every_step" in table:
+        run["every_step"] = table["every_step"]
+        if not isinstance(table["every_step"], bool):
+            faults.add(("run", "every_step"), f"{given(table['every_step'])} is not true or false")
+        elif table["every_step"] and max(run["horizons"], default=0) > _LONGEST_EVERY_STEP:
+            faults.add(("run", "every_step"), f"keeps a checkpoint at each step; horizons up to {_LONGEST_EVERY_STEP}")
+    for key, choices in (("dtype", ("float64", "float32")), ("device", ("cpu", "gpu"))):
+        if key in table:
+            run[key] = table[key]
+            if table[key] not in choices:
+                faults.add(("run", key), f"{given(table[key])} is no choice; allowed: {', '.join(choices)}")
+    if "outputs" in table:
+        run["outputs"] = _outputs(reader, table["outputs"])
+    return run
+
+
+def _horizons(faults: Faults, table: Mapping[str, Any]) -> tuple[int, ...]:
+    key: Key = ("run", "horizon")
+    if "horizon" not in table:
+        faults.add(("run",), "'horizon' is missing: how many steps, such as horizon = 1000")
+        return ()
+    written = table["horizon"]
+    if not isinstance(written, list):
+        return (written,) if _whole(faults, key, written, 1, LONGEST_HORIZON) else ()
+    if not written:
+        faults.add(key, "an empty list: a list is an axis, with at least one value")
+    good = [v for i, v in enumerate(written) if _whole(faults, (*key, i), v, 1, LONGEST_HORIZON)]
+    _refuse_twice(faults, key, good)
+    return tuple(good)
+
+
+def _outputs(reader: Reader, written: Any) -> tuple[str, ...]:
+    key: Key = ("run", "outputs")
+    listed = [written] if isinstance(written, str) else written
+    if not isinstance(listed, list) or not listed:
+        reader.faults.add(key, f'{given(written)} is not a list of outputs, such as ["last", "average"]')
+        return ()
+    for index, name in enumerate(listed):
+        _checked_name(reader, "outputs", name, key if isinstance(written, str) else (*key, index))
+    _refuse_twice(reader.faults, key, listed)
+    return tuple(name for name in listed if isinstance(name, str))
+
+
+def _refuse_twice(faults: Faults, key: Key, values: list[Any]) -> None:
+    seen: set[str] = set()
+    for index, value in enumerate(values):
+        if repr(value) in seen:
+            faults.add((*key, index), f"{given(value)} is given twice")
+        seen.add(repr(value))
+
+
+def _checked_name(reader: Reader, kind: str, name: Any, key: Key) -> bool:
+    if not isinstance(name, str):
+        reader.faults.add(key, f"{given(name)} is not a name in quotes")
+        return False
+    try:
+        reader.catalog.find(kind, name, reader.allow_code)
+    except ConvlabError as error:
+        reader.faults.add(key, str(error))
+        return False
+    return True
+
+
+def _claims(reader: Reader, tables: Mapping[str, Any]) -> tuple[Claim, ...]:
+    listed = _tables_of(reader, tables, "claim")
+    if len(listed) > MOST_CLAIMS:
+        reader.faults.add(("claim",), f"{len(listed)} claims; at most {MOST_CLAIMS}")
+    claims = [_claim(reader, table, ("claim", index)) for index, table in enumerate(listed[:MOST_CLAIMS])]
+    return tuple(claim for claim in claims if claim is not None)
+
+
+def _claim(reader: Reader, table: Any, key: Key) -> Claim | None:
+    faults = reader.faults
+    allowed = ("theorem", "where", "expect")
+    if not isinstance(table, dict):
+        faults.add(key, f"{given(table)} is not a table with a theorem")
+        return None
+    for name in table:
+        if name not in allowed:
+            faults.add((*key, name), f"unknown key; {nearest(name, allowed)}")
+    if "theorem" not in table:
+        faults.add(key, f"'theorem' is missing; {nearest('', reader.catalog.names('theorems'))}")
+    elif _checked_name(reader, "theorems", table["theorem"], (*key, "theorem")):
+        expect = table.get("expect", "holds")
+        if expect not in EXPECTATIONS:
+            hint = nearest(expect, EXPECTATIONS) if isinstance(expect, str) else f"allowed: {', '.join(EXPECTATIONS)}"
+            faults.add((*key, "expect"), f"{given(expect)} is no ruling; {hint}")
+        elif (where := _where(faults, table.get("where", {}), (*key, "where"))) is not None:
+            return Claim(table["theorem"], where, expect)
+    return None
+
+
+def _where(faults: Faults, table: Any, key: Key) -> dict[str, Any] | None:
+    """``where`` made flat: ``problem = { kink = 1 }`` and ``problem.kink = 1`` are "problem.kink"."""
+    if not isinstance(table, dict):
+        faults.add(key, f'{given(table)} is not a table, such as {{ optimizer = "gd", step_size = "1/L" }}')
+        return None
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for last, one in inner.items():
+            if isinstance(one, dict):
+                faults.add((*key, name), 'a table in a table: write "problem.kink" = ...')
+                return None
+            long = f"{name}.{last}" if last else name
+            flat[long.removeprefix("optimizer.")] = one
+    return flat
+
+
+def _data_files(faults: Faults, experiment: Experiment) -> dict[str, Path]:
+    """The user's files behind problems' ``data``: beside the experiment file, else from the current folder."""
+    found: dict[str, Path] = {}
+    for index, problem in enumerate(experiment.problems):
+        written = problem.parameters.get("data")
+        for text in written if "data" in problem.axes and isinstance(written, list) else [written]:
+            if not isinstance(text, str):
+                continue
+            folders = (experiment.folder, Path.cwd())
+            there = [folder / text for folder in folders if _is_file(folder / text)]
+            if there:
+                found[text] = there[0].resolve()
+            elif "/" in text or "\\" in text or text.lower().endswith(_DATA_SUFFIXES):
+                where = " or ".join(dict.fromkeys(str(folder) for folder in folders))
+                faults.add(("problem", index, "data"), f"there is no file {given(text)} in {where}")
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return False

@@ -1,0 +1,133 @@
+"""Every command and number in the README is tested here, or generated: `python -m tests.test_readme` writes it anew."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"(<!-- generated: (\w+) (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def number(text: str) -> str:
+    """Four decimals where they say enough, else four digits."""
+    value = float(text)
+    return f"{value:.4f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
+
+
+def verdict_table(name: str) -> str:
+    """The rulings of an experiment's committed results, as Markdown."""
+    lines = ["| run | theorem | ruling | worst measured / bound | measured rate | claimed |", "| --- " * 6 + "|"]
+    with open(ROOT / "results" / name / "verdicts.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            worst = f"{number(row['worst_ratio'])} at {int(row['worst_t']):,} steps" if row["worst_ratio"] else ""
+            slope = ""
+            if row["slope"]:
+                value, low, high = (number(row[key]) for key in ("slope", "slope_low", "slope_high"))
+                slope = f"{value} [{low}, {high}], {row['slope_of']}"
+            claimed = number(row["claimed_slope"]) if slope and row["claimed_slope"] else ""
+            ruling = f"**{row['ruling']}**" if row["as_expected"] == "True" else f"**{row['ruling']}** (unexpected)"
+            lines.append(f"| {row['cell']} | `{row['theorem']}` | {ruling} | {worst} | {slope} | {claimed} |")
+    return "\n".join(lines) + "\n"
+
+
+def generated(kind: str, name: str) -> str:
+    if kind == "verdicts":
+        return verdict_table(name)
+    if kind == "file":
+        return "```toml\n" + (ROOT / name).read_text(encoding="utf-8") + "```\n"
+    raise ValueError(kind)
+
+
+def renewed(text: str) -> str:
+    return BLOCK.sub(lambda match: match[1] + generated(match[2], match[3]) + match[5], text)
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(BLOCK.findall(text)) >= 3
+    assert renewed(text) == text, "run `python -m tests.test_readme`"
+
+
+def commands() -> list[str]:
+    lines = [line.split("#")[0].strip() for block in code_blocks("sh") for line in block.splitlines()]
+    inline = re.findall(r"`(convlab \w+ [^`]+|make \w+)`", README.read_text(encoding="utf-8"))
+    return sorted({line for line in [*lines, *inline] if line})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_exists(command: str) -> None:
+    """A make target is one of the Makefile; a convlab command parses, and its experiment passes `check`."""
+    program, *words = shlex.split(command)
+    if program == "make":
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert words[0] in targets
+        return
+    from convlab.cli import main
+    from convlab.lab.config import load_experiment
+
+    assert program == "convlab"
+    context = main.make_context("convlab", list(words), resilient_parsing=True)
+    sub = main.get_command(context, words[0])
+    assert sub is not None, command
+    with sub.make_context(words[0], list(words[1:])) as parsed:
+        if words[0] in ("run", "check") and len(words) > 1:
+            named = parsed.params.get("experiment") or words[1]
+            overrides = parsed.params.get("sets") or ()
+            load_experiment(str(ROOT / named) if "/" in named else named, overrides=overrides)
+    if words[0] in ("list", "explain", "check", "judge"):
+        assert CliRunner().invoke(main, ["judge", *words[1:]] if words[0] == "judge" else words).exit_code == 0
+
+
+def test_the_python_example_runs_and_prints_what_it_says() -> None:
+    (program,) = code_blocks("python")
+    expected = [line.split("# ")[1] for line in program.splitlines() if line.startswith("print")]
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert found.stdout.split("\n")[:-1] == expected
+
+
+def test_every_link_and_picture_is_there() -> None:
+    for document in (README, ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (ROOT / target).is_file(), f"{document.name}: {target}"
+
+
+def test_every_folder_of_the_map_is_there() -> None:
+    table = README.read_text(encoding="utf-8").split("## The folders")[1].split("##")[0]
+    for name in re.findall(r"`([\w/]+)`", table):
+        assert (ROOT / name).is_dir() or (ROOT / "convlab" / name).is_dir(), name
+
+
+def test_doctests() -> None:
+    """The numbers in docstrings, in float64."""
+    import importlib
+    import pkgutil
+
+    import jax
+
+    import convlab
+
+    tried = 0
+    with jax.enable_x64(True):
+        for module in pkgutil.walk_packages(convlab.__path__, "convlab."):
+            result = doctest.testmod(importlib.import_module(module.name))
+            assert result.failed == 0, module.name
+            tried += result.attempted
+    assert tried > 20
+
+
+if __name__ == "__main__":
+    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
