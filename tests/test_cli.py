@@ -93,9 +93,7 @@ def test_exit_code(api: FakeApi, command: str, rulings: list[Any], failures: tup
     api.answer = lambda: FakeOutcome(results(*rulings), failures=failures)
     result = invoke(command, "exp.toml")
     assert result.exit_code == code
-    assert [line for line in result.stderr.splitlines() if line.startswith("failed: ")] == [
-        f"failed: {f}" for f in failures
-    ]
+    assert result.stderr.splitlines() == [f"error: {text}" for text in failures]
 
 
 @pytest.mark.parametrize("columns", [80, 100, 160, None])

@@ -20,7 +20,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 MAY = {
     "calculus": set(),
     "core": {"calculus"},
-    **dict.fromkeys(PLUG_INS, {"core", "calculus"}),
+    **{kind: {"core", "calculus"} for kind in PLUG_INS},
     "lab": {"core", "calculus"},  # plug-ins come through the catalogue, by name; lab/review.py may draw
     "cli": {"core", "lab"},
 }

@@ -98,9 +98,7 @@ def verdict_table(results: Results, narrow: bool) -> Table:
         worst, slope, claimed = worst_text(verdict), slope_text(verdict), claimed_text(verdict)
         if narrow:
             run = Text.assemble(label, "\n", (verdict.theorem, "dim"))
-            measured = "\n".join(
-                [*slope.replace(" [", "\n[").split("\n"), *([f"claimed {claimed}"] if claimed else [])]
-            )
+            measured = "\n".join([*slope.replace(" [", "\n[").split("\n"), *([f"{claimed}"] if claimed else [])])
             table.add_row(str(number), run, ruling_text(verdict), worst.replace(" at", "\nat"), measured)
         else:
             table.add_row(str(number), label, verdict.theorem, ruling_text(verdict), worst, slope, claimed)

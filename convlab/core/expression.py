@@ -80,7 +80,7 @@ def _parse(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         _refuse_all_else(tree, text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
         raise ConvlabError(f"'{text}' is not an expression; write one like '1/L' or '2/(mu*(t+2))'") from None
     return tree
 
@@ -129,11 +129,10 @@ def _evaluate(node: ast.expr, names: Mapping[str, Any], arithmetic: Arithmetic) 
             return -value if isinstance(op, ast.USub) else value
         case ast.BinOp(left=left, op=op, right=right):
             try:
-                return _BINARY[type(op)](_evaluate(left, names, arithmetic), _evaluate(right, names, arithmetic))
-            except ZeroDivisionError:
+                value = _BINARY[type(op)](_evaluate(left, names, arithmetic), _evaluate(right, names, arithmetic))
+            except (ZeroDivisionError, OverflowError):
                 return math.inf
-            except OverflowError:
-                return math.inf
+            return math.nan if isinstance(value, complex) else value  # the square root of a negative number
         case ast.Call(func=ast.Name(id=name), args=args):
             values = [_evaluate(argument, names, arithmetic) for argument in args]
             function = {"min": "minimum", "max": "maximum"}.get(name, name)

@@ -15,8 +15,8 @@ RULINGS: tuple[Ruling, ...] = ("holds", "violated", "inconclusive", "not applica
 class Slope:
     """A measured rate with its interval, and the window of t it was read from.
 
-    ``kind`` as in `Rate`: the slope of log quantity over log t, over t, or of log e_{t+1} over log e_t. ``against`` says
-    what it was regressed on: "t", or "bound" in a worst-case sweep, where the claimed slope is 1.
+    ``kind`` as in `Rate`: the slope of log quantity over log t, over t, or of log e_{t+1} over log e_t. ``against``
+    says what it was regressed on: "t", or "bound" in a worst-case sweep, where the claimed slope is 1.
     """
 
     value: float
@@ -33,8 +33,8 @@ class Verdict:
 
     ``t``, ``log_bound`` and ``ratio`` are the curve that was judged: at each checkpoint the bound and measured/bound
     (the mean over seeds where the theorem is about expectations). ``worst_ratio`` is its largest value and ``worst_t``
-    where. ``expect`` is the ruling that the experiment claimed, or None. ``cells`` are the indices of the traces that were
-    judged together: one, or, in a sweep over horizons, those that differ in the horizon alone; then ``t`` are the
+    where. ``expect`` is the ruling that the experiment claimed, or None. ``cells`` are the indices of the traces that
+    were judged together: one, or, in a sweep over horizons, those that differ in the horizon alone; then ``t`` are the
     horizons and each ratio was read at the end of its own run.
     """
 

@@ -32,6 +32,8 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
     for i, problem in enumerate(experiment.problems):
         for one_problem in unfold(problem):
             for j, optimizer in enumerate(experiment.optimizers):
+                if not optimizer.runs_on(problem):
+                    continue
                 for part, oracle in itertools.product(unfold(optimizer), unfold(optimizer.oracle)):
                     one = OptimizerPart(part.name, part.parameters, part.label, (), oracle)
                     for horizon in experiment.horizons:
@@ -40,9 +42,9 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
 
 def count(experiment: Experiment) -> int:
     """How many combinations there are, without making them."""
-    problems = sum(_size(part) for part in experiment.problems)
-    optimizers = sum(_size(part) * _size(part.oracle) for part in experiment.optimizers)
-    return problems * optimizers * len(experiment.horizons)
+    pairs = itertools.product(experiment.problems, experiment.optimizers)
+    sizes = (_size(problem) * _size(each) * _size(each.oracle) for problem, each in pairs if each.runs_on(problem))
+    return sum(sizes) * len(experiment.horizons)
 
 
 def unfold(part: Part) -> Iterator[Part]:

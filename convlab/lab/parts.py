@@ -35,7 +35,12 @@ def read_optimizer(
     reader: Reader, table: Any, key: Key, default_oracle: tuple[Any, Key] | None
 ) -> OptimizerPart | None:
     """One ``[[optimizer]]`` table. Its oracle: its own, else the file's, else the one it asks for, else "exact"."""
-    part = _read_part(reader, "optimizers", table, key, besides=("oracle",))
+    part = _read_part(reader, "optimizers", table, key, besides=("oracle", "on"))
+    on = table.get("on", []) if isinstance(table, dict) else []
+    on = [on] if isinstance(on, str) else on
+    if not (isinstance(on, list) and all(isinstance(name, str) for name in on)):
+        reader.faults.add((*key, "on"), f"{given(on)} names no problems; write on = 'huber', or a list of names")
+        return None
     if isinstance(table, dict) and "oracle" in table:
         oracle = read_oracle(reader, table["oracle"], (*key, "oracle"))
     elif default_oracle is not None:
@@ -46,7 +51,7 @@ def read_optimizer(
         oracle = None
     if part is None or oracle is None:
         return None
-    return OptimizerPart(part.name, part.parameters, part.label, part.axes, oracle)
+    return OptimizerPart(part.name, part.parameters, part.label, part.axes, oracle, tuple(on))
 
 
 def read_oracle(reader: Reader, table: Any, key: Key) -> Part | None:
@@ -66,13 +71,16 @@ def _read_part(reader: Reader, kind: str, table: Any, key: Key, besides: tuple[s
         faults.add(key, f'{given(table)} is not a table with a name, such as {{ name = "..." }}')
         return None
     plug_in = _plug_in(reader, kind, table, key)
-    label = table.get("label")
+    # Where the plug-in itself takes a `label` (the column of a data file), the key is the plug-in's.
+    taken = plug_in is not None and any(parameter.name == "label" for parameter in plug_in.parameters or ())
+    label = None if taken else table.get("label")
     if label is not None and not is_line(label):
         faults.add((*key, "label"), f"{given(label)} is not one line of text")
         label = None
     if plug_in is None:
         return None
-    own = {name: value for name, value in table.items() if name not in ("name", "label", *besides)}
+    ours = ("name", *besides) if taken else ("name", "label", *besides)
+    own = {name: value for name, value in table.items() if name not in ours}
     if plug_in.parameters is None:
         axes = _check_unknown_signature(faults, own, key)
     else:

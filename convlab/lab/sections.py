@@ -36,6 +36,7 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
         faults.add(("title",), f'{told}; write title = "Gradient descent reaches 1/T"')
     problems = _problems(reader, tables)
     optimizers = _optimizers(reader, tables)
+    _check_on(faults, problems, optimizers)
     run = _run(reader, tables.get("run"))
     claims = _claims(reader, tables)
     if faults:
@@ -87,6 +88,15 @@ def _optimizers(reader: Reader, tables: Mapping[str, Any]) -> tuple[OptimizerPar
     listed = enumerate(_tables_of(reader, tables, "optimizer"))
     parts = [read_optimizer(reader, table, ("optimizer", index), default) for index, table in listed]
     return tuple(part for part in parts if part is not None)
+
+
+def _check_on(faults: Faults, problems: tuple[Part, ...], optimizers: tuple[OptimizerPart, ...]) -> None:
+    """An optimizer's ``on`` names problems of this file, by name or label."""
+    known = {name for problem in problems for name in (problem.name, problem.label) if name}
+    for index, optimizer in enumerate(optimizers):
+        for name in optimizer.on if problems else ():
+            if name not in known:
+                faults.add(("optimizer", index, "on"), f"{given(name)} is no problem here; {nearest(name, known)}")
 
 
 def _whole(faults: Faults, key: Key, value: Any, low: int, high: int) -> bool:

@@ -55,12 +55,17 @@ class Part:
 
 @dataclass(frozen=True)
 class OptimizerPart(Part):
-    """An optimizer and the oracle that it is shown the problem by."""
+    """An optimizer, the oracle that it is shown the problem by, and the problems it runs on (none named: all)."""
 
     oracle: Part = field(default_factory=lambda: Part("exact"))
+    on: tuple[str, ...] = ()
+
+    def runs_on(self, problem: Part) -> bool:
+        return not self.on or problem.name in self.on or problem.label in self.on
 
     def to_json(self) -> dict[str, Any]:
-        return {**super().to_json(), "oracle": self.oracle.to_json()}
+        restricted = {"on": list(self.on)} if self.on else {}
+        return {**super().to_json(), "oracle": self.oracle.to_json(), **restricted}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
 def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
-    paths = {root / "lab" / "loop.py", root / "lab" / "measure.py", *(root / "core").glob("*.py")}
+    paths = {root / "lab" / "loop.py", root / "lab" / "measure.py"}
+    paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
     paths |= {root / "outputs" / f"{name}.py" for name in outputs}
     for kind, name in names.items():
         paths |= {root / kind / f"{name}.py", *(root / kind).glob("_*.py")}

@@ -89,7 +89,7 @@ def test_it_maps_over_its_hyperparameters(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_lives_in_plain_optax(name: str) -> None:
-    """Chained, masked, in `inject_hyperparams` and `MultiSteps`, with a schedule, and handed keywords it does not know."""
+    """Chained, masked, scheduled, in `inject_hyperparams` and `MultiSteps`, and handed keywords it does not know."""
     theta = start("float32")
     first = float(quadratic(theta))
     frozen = {"a": True, "b": (False, False)}

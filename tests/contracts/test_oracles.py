@@ -1,4 +1,4 @@
-"""What every oracle owes: it is unbiased, keeps the variance it declares, and its samples are functions of seed and step."""
+"""What every oracle owes: no bias, the variance it declares, and samples that depend on seed and step alone."""
 
 from __future__ import annotations
 
