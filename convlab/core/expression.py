@@ -12,7 +12,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from convlab.core.errors import ConvlabError, nearest
 
@@ -27,6 +27,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
+@runtime_checkable
 class Arithmetic(Protocol):
     """Where an expression finds its functions: ``math``-like for floats, ``jax.numpy``-like for arrays."""
 

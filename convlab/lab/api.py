@@ -41,19 +41,21 @@ def run(
     store.require_writable(folder)
     store.require_writable(base / "tasks")
     grid = cells(experiment)
-    with environment.numerics(device or experiment.device) as chosen:
-        settled = settle_all(grid, experiment)
-        plan = tasks.batches(settled, experiment.seeds, chosen.platform)
-        work = _missing_work(plan, experiment.seeds, base / "tasks", force)
-        place = environment.place(chosen)
-        ran, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None))
-    found = _collect(plan, experiment.seeds, base / "tasks")
-    index = _index(experiment, grid, found, settled)
-    results = results_of(index, base / "tasks", "\n".join(failures))
-    folders.make_room(folder, index["spec"])
-    files = write(results, index, folder)
-    reused = len(found) - ran
-    return Outcome(results, folder, files, failures, reused, ran, time.perf_counter() - started, experiment.notes)
+    with store.told_in_one_line(base):
+        with environment.numerics(device or experiment.device) as chosen:
+            settled = settle_all(grid, experiment)
+            plan = tasks.batches(settled, experiment.seeds, chosen.platform)
+            work = _missing_work(plan, experiment.seeds, base / "tasks", force)
+            place = environment.place(chosen)
+            done, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None))
+        found = _collect(plan, experiment.seeds, base / "tasks")
+        index = _index(experiment, grid, found, settled)
+        results = results_of(index, base / "tasks", "\n".join(failures), allow_code=True)
+        folders.make_room(folder, index["spec"])
+        files = write(results, index, folder)
+    reused = sum(task.index in found and task.name not in done for batch in plan for task in batch.tasks)
+    seconds = time.perf_counter() - started
+    return Outcome(results, folder, files, failures, reused, len(done), seconds, experiment.notes)
 
 
 def settle_all(grid: Sequence[Cell], experiment: Experiment) -> list[settle.Settled]:
@@ -84,10 +86,10 @@ def _missing_work(plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: 
     return work
 
 
-def _run_work(work: Work, folder: Path, place: Mapping[str, Any], report: Report) -> tuple[int, tuple[str, ...]]:
-    """Runs and saves; returns how many tasks ran, and what failed. One failure does not take the rest along."""
+def _run_work(work: Work, folder: Path, place: Mapping[str, Any], report: Report) -> tuple[set[str], tuple[str, ...]]:
+    """Runs and saves; returns which tasks ran, and what failed. One failure does not take the rest along."""
     if not work:
-        return 0, ()
+        return set(), ()
     environment.require_sound_jax()
     total = sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi) in work)
     state = runner.Progress(total)
@@ -106,7 +108,7 @@ def _run_work(work: Work, folder: Path, place: Mapping[str, Any], report: Report
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             for task in batch.tasks:
                 failures[f"{task.settled.cell.label} (T = {task.settled.cell.horizon}): failed: {reason}"] = None
-    return len(done), tuple(failures)
+    return done, tuple(failures)
 
 
 def _missing(folder: Path, name: str, seeds: int, force: bool) -> list[tuple[int, int]]:

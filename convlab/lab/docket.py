@@ -43,14 +43,18 @@ def results_of(
     traces: Sequence[Trace],
     facts: Sequence[Mapping[str, Any]],
     groups: Sequence[tuple[int, ...]],
+    allow_code: bool = False,
 ) -> Results:
-    """Every claim judged on the cells it speaks of; without claims, every theorem of the catalogue on every cell."""
+    """Every claim judged on the cells it speaks of; without claims, every theorem of the catalogue on every cell.
+
+    ``allow_code``: a claim may name a theorem outside the package. A file of results may not decide that by itself.
+    """
     claims = [Claim(each["theorem"], each["where"], each["expect"]) for each in experiment["claims"]]
     verdicts: list[Verdict] = []
     theorems: dict[str, Theorem] = {}
     wanted = claims or [Claim(name) for name in catalog.names("theorems")]
     for claim in wanted:
-        theorem: Theorem = catalog.load("theorems", claim.theorem, allow_code=True)
+        theorem: Theorem = catalog.load("theorems", claim.theorem, allow_code)
         theorems[claim.theorem] = theorem
         for group in groups:
             chosen = tuple(index for index in group if matches(claim, facts[index]))
@@ -135,10 +139,18 @@ def _summary_rows(trace: Trace) -> list[list[Any]]:
         for quantity, values in quantities.items():
             (complete,) = np.nonzero(np.isfinite(values).all(axis=0))
             last = complete[-1]
-            column = values[:, last]
-            seeds = column.size
-            spread = float(column.std(ddof=1) / np.sqrt(seeds)) if seeds > 1 else None
-            ended = (seeds, trace.status.count("diverged"), int(trace.t[last]))
-            found = (float(column.mean()), spread, trace.floor[quantity])
+            mean, spread = _mean_and_error(values[:, last])
+            ended = (len(values), trace.status.count("diverged"), int(trace.t[last]))
+            found = (mean, spread, trace.floor[quantity])
             rows.append([trace.label, trace.setting.horizon, output, quantity, *ended, *found])
     return rows
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
+    """The mean and its standard error, scaled by a power of two so that no square overflows. One value has no error."""
+    _, exponent = np.frexp(np.abs(values).max())
+    scaled = np.ldexp(values, -exponent)
+    mean = float(np.ldexp(scaled.mean(), exponent))
+    if values.size == 1:
+        return mean, None
+    return mean, float(np.ldexp(scaled.std(ddof=1) / np.sqrt(values.size), exponent))

@@ -42,7 +42,7 @@ def make_room(folder: Path, spec: str) -> None:
     try:
         found = store.read_json(index)
         before = str(found["spec"])
-        names = [INDEX, *(str(name) for name in found["files"])]
+        names = [*(str(name) for name in found["files"]), INDEX]  # the index last: a kill on the way is made good
     except (ConvlabError, KeyError, TypeError):
         return
     if before == spec:

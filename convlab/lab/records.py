@@ -17,12 +17,13 @@ from convlab.lab import store
 def save_trace(folder: Path, name: str, trace: Trace, origin: Mapping[str, Any]) -> Path:
     """Write a trace as the task file NAME-sFIRST-LAST. Curves that ended are stored up to there, with their length."""
     first = next(iter(trace.measured.values()))
-    length = np.isfinite(first["gap"]).sum(axis=1).astype(np.int64)
+    there = np.isfinite(first["gap"]) | np.isfinite(first["grad_norm2"])  # no gap where no optimum is known
+    length = there.sum(axis=1).astype(np.int64)
     inside = np.arange(trace.t.size) < length[:, None]
     arrays = {"t": trace.t, "length": length}
     for output, quantities in trace.measured.items():
         for quantity, values in quantities.items():
-            if np.isfinite(values[inside]).all():  # dist2 does not exist without a minimiser
+            if np.isfinite(values[inside]).all():  # without a minimiser there is no dist2
                 arrays[f"{output}.{quantity}"] = np.where(inside, values, 0.0)
     record = {
         "setting": trace.setting.to_json(),

@@ -34,7 +34,8 @@ class Outcome:
         return self.results.as_expected and not self.failures
 
 
-def results_of(index: Mapping[str, Any], folder: Path, failures: str = "") -> Results:
+def results_of(index: Mapping[str, Any], folder: Path, failures: str = "", allow_code: bool = False) -> Results:
+    """The results that an index speaks of, its tasks read from ``folder`` and its claims ruled on."""
     traces: list[Trace] = []
     numbers: dict[int, int] = {}  # cell → trace
     for number, cell in enumerate(index["cells"]):
@@ -46,30 +47,35 @@ def results_of(index: Mapping[str, Any], folder: Path, failures: str = "") -> Re
         raise ConvlabError(failures or f"{folder}: no finished task to judge; run the experiment again")
     facts = [index["cells"][number]["facts"] for number in numbers]
     together = [tuple(numbers[cell] for cell in group) for group in index["groups"]]
-    return docket.results_of(index["experiment"], index["kind"], traces, facts, together)
+    return docket.results_of(index["experiment"], index["kind"], traces, facts, together, allow_code)
 
 
-def judge(target: str, out: Path | None = None) -> Outcome:
+def judge(target: str, out: Path | None = None, allow_code: bool = False) -> Outcome:
     """Rules again on files alone: nothing is run, and no problem is built."""
     started = time.perf_counter()
-    folder = folders.find(target, out)
-    index = store.read_json(folder / folders.INDEX)
-    try:
-        results = results_of(index, _tasks_of(folder))
-    except (KeyError, TypeError, IndexError, AttributeError):
-        raise ConvlabError(
-            f"{folder / folders.INDEX}: not an index of this convlab; run the experiment again"
-        ) from None
-    files = docket.write_tables(results, folder)
+    folder, results = _read(target, out, allow_code)
+    with store.told_in_one_line(folder):
+        files = docket.write_tables(results, folder)
     return Outcome(results, folder, files, (), len(results.traces), 0, time.perf_counter() - started)
 
 
-def plot(target: str, kind: str | None = None, out: Path | None = None) -> tuple[Path, ...]:
+def plot(target: str, kind: str | None = None, out: Path | None = None, allow_code: bool = False) -> tuple[Path, ...]:
     """Draws the figures of results on disk again, or the one kind named, and returns their paths."""
+    folder, results = _read(target, out, allow_code)
+    with store.told_in_one_line(folder):
+        return draw(results, folder, (kind,) if kind else FIGURES)
+
+
+def _read(target: str, out: Path | None, allow_code: bool) -> tuple[Path, Results]:
+    """The folder of results and what its files say; ConvlabError where they are damaged, or edited into nonsense."""
     folder = folders.find(target, out)
     index = store.read_json(folder / folders.INDEX)
-    results = results_of(index, _tasks_of(folder))
-    return draw(results, folder, (kind,) if kind else FIGURES)
+    try:
+        return folder, results_of(index, _tasks_of(folder), allow_code=allow_code)
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError):
+        raise ConvlabError(
+            f"{folder / folders.INDEX}: not an index of this convlab; run the experiment again"
+        ) from None
 
 
 def _tasks_of(folder: Path) -> Path:
@@ -88,6 +94,9 @@ def draw(results: Results, folder: Path, kinds: Sequence[str]) -> tuple[Path, ..
 
 
 def write(results: Results, index: dict[str, Any], folder: Path) -> tuple[Path, ...]:
-    files = [*docket.write_tables(results, folder), *draw(results, folder, FIGURES)]
-    store.write_json(folder / folders.INDEX, {**index, "files": [path.name for path in files]})
-    return (*files, folder / folders.INDEX)
+    """Tables, index and figures, in this order: `judge` and `plot` need the index, even where a figure fails."""
+    tables = docket.write_tables(results, folder)
+    figures = [f"{kind}.{suffix}" for kind in FIGURES for suffix in ("svg", "png")]
+    names = [*(path.name for path in tables), *figures]
+    store.write_json(folder / folders.INDEX, {**index, "files": names})
+    return (*tables, *draw(results, folder, FIGURES), folder / folders.INDEX)

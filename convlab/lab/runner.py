@@ -137,10 +137,15 @@ def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[st
 
 
 def _ends(quantities: dict[str, np.ndarray]) -> np.ndarray:
-    """For each seed the number of checkpoints before divergence: non-finite, or grown beyond all measure."""
+    """For each seed the number of checkpoints before divergence: non-finite, or grown beyond all measure.
+
+    The gap decides, and the gradient's size; where no optimum is known there is no gap, and the gradient decides alone.
+    """
     gap, gradient = quantities["gap"], quantities["grad_norm2"]
-    start = np.abs(gap[:, :1])
-    with np.errstate(invalid="ignore", over="ignore"):
-        gone = ~np.isfinite(gap) | ~np.isfinite(gradient) | ((gap > _GROWTH * start) & (start > 0))
+    gone = ~np.isfinite(gradient)
+    if np.isfinite(gap[:, 0]).all():
+        start = np.abs(gap[:, :1])
+        with np.errstate(invalid="ignore", over="ignore"):
+            gone |= ~np.isfinite(gap) | ((gap > _GROWTH * start) & (start > 0))
     gone[:, 0] = False
     return np.asarray(np.where(gone.any(axis=1), gone.argmax(axis=1), gap.shape[1]))

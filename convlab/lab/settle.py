@@ -64,7 +64,8 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
         problem = build_problem(cell.problem, cell.horizon, files)
     with _said_at("optimizer", cell.tables[1], "oracle"):
         oracle = _build_oracle(cell.oracle, problem)
-    known: dict[str, Known] = {**problem.known, **oracle.facts(problem)}
+    facts = {**problem.known, **oracle.facts(problem)}
+    known = {name: fact for name, fact in facts.items() if math.isfinite(fact.value)}  # L/mu may overflow: unknown
     with _said_at("optimizer", cell.tables[1]):
         hyper, options = _hyperparameters(cell, problem, known)
     build = _load("optimizers", cell.optimizer.name)
@@ -226,8 +227,8 @@ def _written(expression: Expression, names: Mapping[str, float], where: str, pro
         return Hyper(expression.text, None, used)
     value = expression(used)
     if not math.isfinite(value):
-        given = ", ".join(f"{name} = {number:g}" for name, number in used.items())
-        raise ConvlabError(f"{where}: its value is {value} with {given}; a hyperparameter is a finite number")
+        given = " with " * bool(used) + ", ".join(f"{name} = {number:g}" for name, number in used.items())
+        raise ConvlabError(f"{where}: its value is {value}{given}; a hyperparameter is a finite number")
     return Hyper(expression.text, float(value), used)
 
 

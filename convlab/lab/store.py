@@ -13,10 +13,8 @@ import hashlib
 import io
 import json
 import os
-import struct
 import zipfile
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +23,8 @@ import numpy as np
 from convlab.core.errors import ConvlabError
 
 SCHEMA = 1
-# What reading a cut or altered file can raise, in numpy, zipfile, zlib, json and our own unpacking.
-_DAMAGE: tuple[type[Exception], ...] = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
-_DAMAGE += (MemoryError, RecursionError, NotImplementedError, RuntimeError, zlib.error, struct.error)
-_DAMAGE += (zipfile.BadZipFile, zipfile.LargeZipFile)
 _LARGEST = 1 << 30  # bytes of a task file that are read
+_LARGEST_TEXT = 1 << 28  # bytes of a JSON file that are read
 
 
 def canonical(data: Any) -> str:
@@ -56,10 +51,22 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError:
+    except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
+        error.filename = str(path)  # a failed write or fsync names no file
         raise
+
+
+@contextlib.contextmanager
+def told_in_one_line(folder: Path) -> Iterator[None]:
+    """A disk that is full, read-only or broken ends a command in one line; files written before it are kept."""
+    try:
+        yield
+    except OSError as error:
+        where, reason = error.filename or folder, error.strerror or error
+        kept = "what was finished before is kept, and the same command goes on from there"
+        raise ConvlabError(f"{where}: {reason}; {kept}") from error
 
 
 def require_writable(folder: Path) -> None:
@@ -69,8 +76,8 @@ def require_writable(folder: Path) -> None:
         probe = folder / f".{os.getpid()}.probe"
         probe.write_bytes(b"")
         probe.unlink()
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        reason = getattr(error, "strerror", None) or error
         raise ConvlabError(f"{folder}: results cannot be written ({reason}); name another folder with --out") from None
 
 
@@ -106,7 +113,10 @@ def load_task(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             raise ValueError("checksum")
     except FileNotFoundError:
         raise ConvlabError(f"{path}: no such task file; run the experiment again") from None
-    except _DAMAGE as error:
+    except ConvlabError:
+        raise
+    # A cut or altered file raises whatever numpy, zipfile, zlib, tokenize, json or our own unpacking come upon.
+    except Exception as error:
         raise ConvlabError(f"{path}: damaged ({type(error).__name__}); delete it and run again") from None
     return record, arrays
 
@@ -124,18 +134,21 @@ def finished(folder: Path, cell: str) -> dict[tuple[int, int], Path]:
     found = {}
     for path in sorted(folder.glob(f"{cell}-s*.npz")):
         first, _, last = path.stem.removeprefix(f"{cell}-s").partition("-")
-        if first.isdigit() and last.isdigit():
+        if first.isdecimal() and last.isdecimal():
             try:
-                load_task(path)
+                record, _ = load_task(path)
             except ConvlabError:
                 continue
-            found[int(first), int(last)] = path
+            if record.get("seeds") == [int(first), int(last)]:  # else it was renamed
+                found[int(first), int(last)] = path
     return found
 
 
 def read_json(path: Path) -> Any:
     """A JSON file of ours; ConvlabError in one line where it is missing or damaged."""
     try:
+        if path.stat().st_size > _LARGEST_TEXT:
+            raise ConvlabError(f"{path}: larger than {_LARGEST_TEXT} bytes; not a file of convlab")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConvlabError(f"{path}: no such file; `convlab run` writes it") from None

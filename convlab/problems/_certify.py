@@ -218,6 +218,6 @@ def _self_concordant(A: Array, ridge: float, theta: Array, g: float) -> float:
         return 0.0
     r = 3.0 * g / m
     x = B * r
-    if x > 0.5 or not m * (x**2 / 2.0 - x**3 / 6.0) / B**2 > g * r:
+    if x > 0.5 or not m * r**2 * (0.5 - x / 6.0) > g * r:  # with x = Br: B may be 0
         return 0.0
     return m * float(np.exp(-x))

@@ -57,6 +57,9 @@ def table(
         X = X / norms[:, None]
     if intercept:
         X = np.column_stack([X, np.ones(len(X))])
+    if not np.abs(X).max() >= 1e-100:
+        zero = "every column is constant, so standardised rows are 0" if rows == "standardised" else "all entries are 0"
+        raise ConvlabError(f"data '{data}': {zero}, or below 1e-100; rescale the columns")
     return np.ascontiguousarray(X), y
 
 

@@ -25,6 +25,6 @@ def nonnegative(name: str, value: float) -> float:
 
 def _finite(name: str, value: float) -> float:
     number = float(value)
-    if not math.isfinite(number) or abs(number) > 1e150:
-        raise ConvlabError(f"{name} = {value}; it must be a finite number, at most 1e150 in size")
+    if number != 0.0 and not 1e-150 <= abs(number) <= 1e150:  # so that no square overflows or is flushed to 0
+        raise ConvlabError(f"{name} = {value}; it must be 0, or from 1e-150 to 1e150 in size")
     return number

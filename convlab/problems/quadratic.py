@@ -48,8 +48,8 @@ def quadratic(
     d = len(values)
     if theta0 is not None:
         origin = np.array([float(x) for x in theta0])
-        if len(origin) != d or not np.all(np.isfinite(origin)):
-            raise ConvlabError(f"theta0 = {list(theta0)}; it needs {d} finite numbers, one per eigenvalue")
+        if len(origin) != d or not np.all(np.abs(origin) <= 1e150):
+            raise ConvlabError(f"theta0 = {list(theta0)}; it needs {d} numbers of at most 1e150, one per eigenvalue")
     else:
         directions = {"uniform": np.full(d, 1.0 / np.sqrt(d))}
         directions["flattest"], directions["steepest"] = np.eye(d)[values.argmin()], np.eye(d)[values.argmax()]

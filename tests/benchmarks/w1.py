@@ -1,6 +1,6 @@
 """W1: SGD with batch 1 on ridge logistic regression, 10⁵ steps, 100 seeds, 57 checkpoints with their objective.
 
-The runner (drawing, stepping, measuring, as `convlab run` calls it) against a numba loop, one call per run, with numba's
+The runner (drawing, stepping, measuring, as `convlab run` does) against a numba loop, one call per run, with numba's
 own random numbers. Both means of the gap at the end must agree within 4 standard errors first.
 """
 
