@@ -59,11 +59,11 @@ class FakeApi(types.ModuleType):
         options["progress"](types.SimpleNamespace(done=1, total=2, label="gd"))
         return self.answer()
 
-    def judge(self, target: str, out: Path | None = None) -> Any:
+    def judge(self, target: str, out: Path | None = None, allow_code: bool = False) -> Any:
         self.calls.append(("judge", (target, out)))
         return self.answer()
 
-    def plot(self, target: str, kind: str | None, out: Path | None) -> tuple[Path, ...]:
+    def plot(self, target: str, kind: str | None, out: Path | None, allow_code: bool = False) -> tuple[Path, ...]:
         self.calls.append(("plot", (target, kind, out)))
         return (Path("a.svg"),)
 

@@ -53,7 +53,7 @@ def run(problem: Mapping[str, Any], optimizers: Sequence[Mapping[str, Any]], **o
     with environment.numerics() as device:
         settled = settle_all(cells(chosen), chosen)
         traces: dict[int, Trace] = {}
-        for batch in tasks.batches(settled, chosen.seeds, device.platform):
+        for batch in tasks.batches(settled, device.platform):
             seeds = (0, chosen.seeds if batch.random else 1)
             for task, trace in zip(batch.tasks, runner.run_batch(batch, seeds, _silent), strict=True):
                 traces[task.index] = trace

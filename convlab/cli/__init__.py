@@ -168,23 +168,25 @@ def run(
 @main.command(epilog=_TARGET_HELP, short_help="Rule again from the files of a run; nothing is run.")
 @click.argument("target", metavar="NAME|DIR")
 @_out
-def judge(target: str, out: Path | None) -> int:
+@_code
+def judge(target: str, out: Path | None, allow_code: bool) -> int:
     """Rule again on an experiment's theorems from its files alone. Nothing is run."""
     from convlab.cli.tables import show_outcome
     from convlab.lab import review  # what needs no run needs no jax
 
-    return show_outcome(review.judge(target, out=out))
+    return show_outcome(review.judge(target, out, allow_code))
 
 
 @main.command(epilog=_TARGET_HELP, short_help="Draw the figures of a run.")
 @click.argument("target", metavar="NAME|DIR")
 @click.option("--kind", metavar="PLOT", help="One kind of figure, as `convlab list plots` names it; else all.")
 @_out
-def plot(target: str, kind: str | None, out: Path | None) -> int:
+@_code
+def plot(target: str, kind: str | None, out: Path | None, allow_code: bool) -> int:
     """Draw the figures of an experiment from its files."""
     from convlab.lab import review
 
-    for path in review.plot(target, kind, out):
+    for path in review.plot(target, kind, out, allow_code):
         click.echo(Path(path).resolve())
     return ALL_WELL
 

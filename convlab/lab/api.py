@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convlab.core.errors import ConvlabError
-from convlab.lab import docket, environment, folders, records, runner, settle, store, tasks
+from convlab.lab import docket, environment, folders, interrupts, records, runner, settle, store, tasks
 from convlab.lab.config import load_experiment
 from convlab.lab.environment import doctor
 from convlab.lab.grid import Cell, cells, groups
@@ -41,17 +41,17 @@ def run(
     store.require_writable(folder)
     store.require_writable(base / "tasks")
     grid = cells(experiment)
-    with store.told_in_one_line(base):
+    with store.told_in_one_line(base), interrupts.heeded() as ask:
         with environment.numerics(device or experiment.device) as chosen:
             settled = settle_all(grid, experiment)
-            plan = tasks.batches(settled, experiment.seeds, chosen.platform)
+            plan = tasks.batches(settled, chosen.platform)
             work = _missing_work(plan, experiment.seeds, base / "tasks", force)
             place = environment.place(chosen)
-            done, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None))
+            done, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None), ask)
         found = _collect(plan, experiment.seeds, base / "tasks")
         index = _index(experiment, grid, found, settled)
         results = results_of(index, base / "tasks", "\n".join(failures), allow_code=True)
-        folders.make_room(folder, index["spec"])
+        folders.make_room(folder, index["spec"], index["data"])
         files = write(results, index, folder)
     reused = sum(task.index in found and task.name not in done for batch in plan for task in batch.tasks)
     seconds = time.perf_counter() - started
@@ -71,40 +71,50 @@ def settle_all(grid: Sequence[Cell], experiment: Experiment) -> list[settle.Sett
     return settled
 
 
-Work = list[tuple[tasks.Batch, tuple[int, int]]]
+Work = list[tuple[tasks.Batch, tuple[int, int], frozenset[str]]]  # a batch, its seeds, the tasks that miss them
 
 
 def _missing_work(plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: bool) -> Work:
-    """Every batch that has a task missing, with the seeds to run."""
+    """Every batch that has a task missing, with the seeds to run.
+
+    A batch is always computed as a whole, since its composition decides last bits; files that are there stay as they
+    are.
+    """
     work: Work = []
     for batch in plan:
         wanted = seeds if batch.random else 1
-        missing = {span for task in batch.tasks for span in _missing(folder, task.name, wanted, force)}
-        for first, last in sorted(missing):
-            low = range(first, last, batch.most_seeds)
-            work += [(batch, (at, min(at + batch.most_seeds, last))) for at in low]
+        missing = {task.name: _missing(folder, task.name, wanted, force) for task in batch.tasks}
+        for first, last in sorted({span for spans in missing.values() for span in spans}):
+            for low in range(first, last, batch.most_seeds):
+                high = min(low + batch.most_seeds, last)
+                names = (name for name, spans in missing.items() if any(a < high and low < b for a, b in spans))
+                work.append((batch, (low, high), frozenset(names)))
     return work
 
 
-def _run_work(work: Work, folder: Path, place: Mapping[str, Any], report: Report) -> tuple[set[str], tuple[str, ...]]:
+def _run_work(
+    work: Work, folder: Path, place: Mapping[str, Any], report: Report, ask: Callable[[], None]
+) -> tuple[set[str], tuple[str, ...]]:
     """Runs and saves; returns which tasks ran, and what failed. One failure does not take the rest along."""
     if not work:
         return set(), ()
     environment.require_sound_jax()
-    total = sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi) in work)
+    total = sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi), _ in work)
     state = runner.Progress(total)
 
     def advance(steps: int, label: str) -> None:
+        ask()
         state.done, state.label = state.done + steps, label
         report(state)
 
     done: set[str] = set()
     failures: dict[str, None] = {}
-    for batch, span in work:
+    for batch, span, names in work:
         try:
-            _run_and_save(batch, span, folder, place, advance)
-            done |= {task.name for task in batch.tasks}
+            _run_and_save(batch, span, names, folder, place, advance)
+            done |= names
         except (MemoryError, RuntimeError, ValueError, TypeError, ArithmeticError) as error:
+            ask()  # what an interrupt turned into is no failure
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             for task in batch.tasks:
                 failures[f"{task.settled.cell.label} (T = {task.settled.cell.horizon}): failed: {reason}"] = None
@@ -112,12 +122,15 @@ def _run_work(work: Work, folder: Path, place: Mapping[str, Any], report: Report
 
 
 def _missing(folder: Path, name: str, seeds: int, force: bool) -> list[tuple[int, int]]:
-    return [(0, seeds)] if force else tasks.cover(folder, name, seeds)[1]
+    """The seed ranges to run: those that no file holds; with force those of the files as well, each in its place."""
+    used, missing = tasks.cover(folder, name, seeds)
+    return sorted([*missing, *(tasks.span_of(path) for path in used)]) if force else missing
 
 
 def _run_and_save(
     batch: tasks.Batch,
     span: tuple[int, int],
+    names: frozenset[str],
     folder: Path,
     place: Mapping[str, Any],
     advance: Callable[[int, str], None],
@@ -132,6 +145,8 @@ def _run_and_save(
         "cells in this batch": len(batch.tasks),
     }
     for task, trace in zip(batch.tasks, traces, strict=True):
+        if task.name not in names:
+            continue
         data = task.settled.problem.digest
         certificate = task.settled.problem.certificate
         records.save_trace(folder, task.name, trace, {**origin, "data": data, "certificate": certificate})
@@ -159,6 +174,7 @@ def _index(
     return {
         "schema": store.SCHEMA,
         "spec": store.digest(experiment.to_json()),
+        "data": store.digest(sorted({each.problem.digest for each in settled})),
         "experiment": experiment.to_json(),
         "kind": docket.kind_of(experiment),
         "cells": [

@@ -3,7 +3,7 @@
 results/NAME/            index.json, verdicts.csv, summary.csv and the figures of the file as it is
 results/NAME/tasks/      the task files of all specs of this name: a cell that two specs share is run once
 results/NAME/variants/X/ the same for a run with --set, --seeds, --horizon or --quick
-results/NAME/earlier/H/  what an earlier text of the file had put in results/NAME/
+results/NAME/earlier/H/  what an earlier text of the file, or earlier data, had put in results/NAME/
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from convlab.core.errors import ConvlabError
 from convlab.lab import store
+from convlab.lab.faults import one_line
 from convlab.lab.spec import Experiment
 
 INDEX = "index.json"
@@ -34,20 +35,20 @@ def derived(experiment: Experiment, base: Path) -> Path:
     return base / "variants" / f"{slug}-{store.digest(experiment.to_json())[:8]}"
 
 
-def make_room(folder: Path, spec: str) -> None:
-    """Moves what another spec has put in the folder to earlier/, so that nothing is overwritten."""
+def make_room(folder: Path, spec: str, data: str) -> None:
+    """Moves what another spec, or other data, have put in the folder to earlier/, so that nothing is overwritten."""
     index = folder / INDEX
     if not index.is_file():
         return
     try:
         found = store.read_json(index)
-        before = str(found["spec"])
+        before = (str(found["spec"]), str(found.get("data", data)))
         names = [*(str(name) for name in found["files"]), INDEX]  # the index last: a kill on the way is made good
-    except (ConvlabError, KeyError, TypeError):
+    except (ConvlabError, KeyError, TypeError, AttributeError):
         return
-    if before == spec:
+    if before == (spec, data):
         return
-    away = folder / "earlier" / re.sub(r"\W", "_", before)[:20]
+    away = folder / "earlier" / re.sub(r"\W", "_", "_".join(text[:20] for text in before))
     away.mkdir(parents=True, exist_ok=True)
     for name in names:
         if Path(name).name == name and (folder / name).is_file():
@@ -59,7 +60,15 @@ def find(target: str, out: Path | None) -> Path:
     candidates = [out] if out is not None else []
     candidates += [Path(target), Path("results") / target]
     for candidate in candidates:
-        if (candidate / INDEX).is_file():
+        if _is_file(candidate / INDEX):
             return candidate.resolve()
-    looked = ", ".join(str(candidate / INDEX) for candidate in candidates)
-    raise ConvlabError(f"no results of '{target}' found (looked for {looked}); run `convlab run {target}` first")
+    shown = one_line(target[:80])
+    looked = ", ".join(one_line(str(candidate / INDEX)[:120]) for candidate in candidates)
+    raise ConvlabError(f"no results of '{shown}' found (looked for {looked}); run `convlab run {shown}` first")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or has a NUL
+        return False

@@ -56,8 +56,8 @@ def checkpoints(horizon: int, count: int, every_step: bool) -> tuple[int, ...]:
     """
     if every_step or horizon < count:
         return tuple(range(horizon + 1))
-    grid = np.unique(np.round(np.geomspace(1, horizon, count - 1)).astype(np.int64))
-    return (0, *(int(t) for t in grid))
+    grid = np.round(np.geomspace(1, horizon, count - 1)).astype(np.int64)
+    return tuple(sorted({0, *(int(t) for t in grid[: count - 2]), horizon}))
 
 
 def cells(experiment: Experiment) -> tuple[Cell, ...]:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 
 from convlab.core.expression import Expression
-from convlab.core.optimizer import Judged
+from convlab.core.optimizer import Judged, params_are_judged
 from convlab.core.oracle import Oracle
 from convlab.core.output import Output
 from convlab.core.problem import Problem, Theta
@@ -59,19 +59,47 @@ def transformation(program: Program, hyper: dict[str, Any]) -> optax.GradientTra
 @functools.partial(jax.jit, static_argnames=("program", "count"))
 def start(
     program: Program, problem: Problem, oracle: Oracle, hyper: dict[str, Any], keys: jax.Array, count: int
-) -> Carry:
-    """The carry before step 0: θ0 for every run, of ``count`` hyperparameters (which may hold no traced number)."""
+) -> tuple[Carry, Any]:
+    """The carry before step 0, θ0 for every run, and the samples of block 0.
+
+    ``count`` is the number of hyperparameters at once, which may hold no traced number.
+    """
 
     def one(values: dict[str, Any], key: jax.Array) -> Carry:
         theta = problem.theta0
-        outputs = tuple(output.init(theta) for _, output in program.outputs)
-        return Carry(theta, transformation(program, values).init(theta), oracle.init(problem, theta), outputs)
+        state = transformation(program, values).init(theta)
+        seen = program.judged(state, theta)
+        outputs = tuple(output.init(seen) for _, output in program.outputs)
+        return Carry(theta, state, oracle.init(problem, theta), outputs)
 
     of_a_seed = jax.vmap(one, (0, None), axis_size=count)
-    return Carry(*jax.vmap(of_a_seed, (None, 0))(hyper, keys))
+    carry = Carry(*jax.vmap(of_a_seed, (None, 0))(hyper, keys))
+    return carry, _draw(problem, oracle, keys, jnp.zeros((), jnp.int64))
 
 
-@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("carry",))
+def _draw(problem: Problem, oracle: Oracle, keys: jax.Array, block: jax.Array) -> Any:
+    """The samples of a block for every seed: leaves [steps, seeds, …]."""
+    return jax.vmap(functools.partial(oracle.draw, problem, oracle.constants), (0, None), 1)(keys, block)
+
+
+def _step(program: Program, problem: Problem, oracle: Oracle, values: Any, carry: Carry, sample: Any, t: Any) -> Carry:
+    """Step t of one run: show f_t, differentiate it, let the outputs look, move."""
+    f, oracle_state = oracle.show(problem, oracle.constants, carry.theta, carry.oracle, sample, t)
+    value, grad = jax.value_and_grad(f)(carry.theta)
+    seen, seen_value, seen_grad = carry.theta, value, grad
+    if program.judged is not params_are_judged:
+        seen = program.judged(carry.optimizer, carry.theta)
+        seen_value, seen_grad = jax.value_and_grad(f)(seen)  # compiled only where an output reads it
+    outputs = tuple(
+        output.update(state, t, seen, seen_value, seen_grad)
+        for (_, output), state in zip(program.outputs, carry.outputs, strict=True)
+    )
+    optimizer = transformation(program, values)
+    updates, state = optimizer.update(grad, carry.optimizer, carry.theta, value=value, grad=grad, value_fn=f)
+    return Carry(optax.apply_updates(carry.theta, updates), state, oracle_state, outputs)
+
+
+@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("carry", "samples"))
 def advance(
     program: Program,
     problem: Problem,
@@ -79,38 +107,31 @@ def advance(
     hyper: dict[str, Any],
     keys: jax.Array,
     carry: Carry,
+    samples: Any,
     begin: jax.Array,
     end: jax.Array,
-) -> Carry:
-    """Steps begin, …, end − 1 of every run."""
-
-    def step(values: dict[str, Any], carry: Carry, sample: Any, t: jax.Array) -> Carry:
-        f, oracle_state = oracle.show(problem, oracle.constants, carry.theta, carry.oracle, sample, t)
-        value, grad = jax.value_and_grad(f)(carry.theta)
-        seen = program.judged(carry.optimizer, carry.theta)
-        outputs = tuple(
-            output.update(state, t, seen, value, grad)
-            for (_, output), state in zip(program.outputs, carry.outputs, strict=True)
-        )
-        optimizer = transformation(program, values)
-        updates, state = optimizer.update(grad, carry.optimizer, carry.theta, value=value, grad=grad, value_fn=f)
-        return Carry(optax.apply_updates(carry.theta, updates), state, oracle_state, outputs)
-
+) -> tuple[Carry, Any]:
+    """Steps begin, …, end − 1 of every run. ``samples`` are those of the last block that was entered, handed on."""
+    step = functools.partial(_step, program, problem, oracle)
     every_run = jax.vmap(jax.vmap(step, (0, 0, None, None)), (None, 0, 0, None))
-    draw = jax.vmap(functools.partial(oracle.draw, problem, oracle.constants), (0, None), 1)
+    first = begin // oracle.block
+    held = jnp.maximum(begin - 1, 0) // oracle.block
 
-    def block(number: jax.Array, carry: Carry) -> Carry:
-        first = number * oracle.block
-        samples = draw(keys, number)
+    def block(number: jax.Array, both: tuple[Carry, Any]) -> tuple[Carry, Any]:
+        carry, samples = both
+        fresh = (number != first) | (held != first)
+        samples = jax.lax.cond(fresh, lambda: _draw(problem, oracle, keys, number), lambda: samples)
 
         def one(i: jax.Array, carry: Carry) -> Carry:
             sample = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), samples)
-            return every_run(hyper, carry, sample, first + i)
+            return every_run(hyper, carry, sample, number * oracle.block + i)
 
-        low, high = jnp.maximum(begin - first, 0), jnp.minimum(end - first, oracle.block)
-        return Carry(*jax.lax.fori_loop(low, high, one, carry))
+        low = jnp.maximum(begin - number * oracle.block, 0)
+        high = jnp.minimum(end - number * oracle.block, oracle.block)
+        return Carry(*jax.lax.fori_loop(low, high, one, carry)), samples
 
-    return Carry(*jax.lax.fori_loop(begin // oracle.block, (end - 1) // oracle.block + 1, block, carry))
+    carry, samples = jax.lax.fori_loop(first, (end - 1) // oracle.block + 1, block, (carry, samples))
+    return carry, samples
 
 
 @functools.partial(jax.jit, static_argnames=("program",))

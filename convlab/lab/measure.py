@@ -44,7 +44,7 @@ def measure(problem: Problem, points: Theta) -> dict[str, np.ndarray]:
     Non-finite points give non-finite values. dist2 is NaN where there is no minimiser, the gap where no optimum is
     known.
     """
-    points = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), points)
+    points = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), points)
     count = jax.tree.leaves(points)[0].shape[0]
     dimension = sum(leaf.size for leaf in jax.tree.leaves(problem.theta0))
     size = max(1, _CHUNK // max(problem.rows, dimension, 1))
@@ -70,12 +70,28 @@ def _gap(problem: Problem, points: Theta, risk: np.ndarray) -> np.ndarray:
     gap = risk - least
     if optimum.hi is None:
         return gap
-    rounding = 16 * _U * (np.abs(risk) + abs(least))  # of a mean of n terms, summed pairwise
-    (coarse,) = np.nonzero(np.isfinite(gap) & (gap * _ACCURATE < rounding))
+    (coarse,) = np.nonzero(np.isfinite(gap) & (gap * _ACCURATE < _rounding(problem, points, risk, least)))
     if coarse.size:
         gap = gap.copy()
         gap[coarse] = _refined(problem, points, coarse)
     return gap
+
+
+def _rounding(problem: Problem, points: Theta, risk: np.ndarray, least: float) -> np.ndarray:
+    """A bound on the rounding error of R(θ) − R*: of the mean of n terms, and of what each term is a function of.
+
+    A row's argument x·θ is rounded by about u‖x‖‖θ‖, which moves its term by the slope of its loss as much. The mean of
+    slope·u‖x‖ is part of the certified rounding ε of ∇R near θ*; elsewhere the slopes of a smooth loss grow with √R.
+    """
+    optimum = problem.optimum
+    assert optimum is not None
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges
+        size = np.sqrt(sum(np.square(leaf.reshape(len(risk), -1)).sum(axis=1) for leaf in jax.tree.leaves(points)))
+    star = math.sqrt(sum(float(np.square(leaf).sum()) for leaf in jax.tree.leaves(optimum.hi)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        steeper = np.sqrt(np.maximum(risk / max(least, np.finfo(float).tiny), 1.0)) if least > 0 else 1.0
+        spread = float(optimum.rounding) * (size + star) * steeper
+        return np.asarray(16 * _U * (np.abs(risk) + abs(least)) + 4 * spread)
 
 
 def _refined(problem: Problem, points: Theta, chosen: np.ndarray) -> np.ndarray:
@@ -100,7 +116,7 @@ def floors(problem: Problem, dtype: str) -> dict[str, float]:
         rounding = max(rounding * 2.0**29, 2.0**-24 * scale)
     mu = problem.known["mu"].value if "mu" in problem.known else 0.0
     distance = problem.known["D"].value if "D" in problem.known else 0.0
-    gap = rounding**2 / (2 * mu) if mu > 0 else rounding * distance
+    gap = min(rounding**2 / (2 * mu), rounding * distance) if mu > 0 else rounding * distance
     return {"gap": gap, "grad_norm2": rounding**2, "dist2": (rounding / mu) ** 2 if mu > 0 else 0.0}
 
 

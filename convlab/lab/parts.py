@@ -113,10 +113,11 @@ def _check_parameters(
 ) -> tuple[str, ...]:
     """Checks every parameter and returns the names of the axes."""
     known = {parameter.name: parameter for parameter in parameters if parameter.name not in FROM_PROBLEM}
-    axes = []
+    axes, hints = [], []
     for name, value in own.items():
         if name not in known:
-            text = f"unknown key of {plug_in.name}; {nearest(name, [*known, 'name', 'label', *besides])}"
+            hints.append(nearest(name, [*known, "name", "label", *besides]))
+            text = f"unknown key of {plug_in.name}; {hints[-1]}"
             faults.add((*key, name), "comes from the problem, not from a file" if name in FROM_PROBLEM else text)
             continue
         alternatives = known[name].forms
@@ -127,7 +128,7 @@ def _check_parameters(
         elif fault := complaint(name, value, alternatives, names):
             faults.add((*key, name), fault)
     for name, parameter in known.items():
-        if parameter.required and name not in own:
+        if parameter.required and name not in own and nearest(name, [name]) not in hints:  # a typo is one mistake
             faults.add(key, f"'{name}' of {plug_in.name} is missing")
     if plug_in.kind == "problems" and not faults:
         _check_circles(faults, own, key)

@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from convlab.core.errors import ConvlabError
-from convlab.core.results import Results
+from convlab.core.results import Kind, Results
 from convlab.core.trace import Trace
 from convlab.lab import catalog, docket, folders, records, store
+from convlab.lab.spec import EXPECTATIONS
 
 FIGURES = ("gap_curves", "bound_ratio")
 
@@ -66,16 +67,39 @@ def plot(target: str, kind: str | None = None, out: Path | None = None, allow_co
         return draw(results, folder, (kind,) if kind else FIGURES)
 
 
+def _checked(index: Any, path: Path, allow_code: bool) -> Mapping[str, Any]:
+    """The index, if it has the form that `api.run` gives it; ValueError, KeyError or TypeError if not."""
+    if index["schema"] > store.SCHEMA:
+        raise ConvlabError(f"{path}: written by a newer convlab (schema {index['schema']}); update convlab")
+    experiment, cells = index["experiment"], index["cells"]
+    lists = [cells, experiment["outputs"], experiment["claims"], *index["groups"], *(cell["tasks"] for cell in cells)]
+    texts = [experiment["name"], experiment["title"], *experiment["outputs"]]
+    texts += [text for cell in cells for text in (cell["label"], *cell["tasks"])]
+    texts += [claim["theorem"] for claim in experiment["claims"]]
+    tables = [*(cell["facts"] for cell in cells), *(claim["where"] for claim in experiment["claims"])]
+    numbers = [*(cell["seeds"] - 1 for cell in cells), *(number for group in index["groups"] for number in group)]
+    sound = index["kind"] in get_args(Kind) and all(claim["expect"] in EXPECTATIONS for claim in experiment["claims"])
+    for values, kind in ((lists, list), (texts, str), (tables, dict), (numbers, int)):
+        sound = sound and all(isinstance(value, kind) for value in values)
+    if not sound or min(numbers) < 0:
+        raise ValueError("an index of another form")
+    try:
+        for claim in experiment["claims"]:
+            catalog.CATALOG.find("theorems", claim["theorem"], allow_code)
+    except ConvlabError as error:
+        raise ConvlabError(f"{path}: {error}") from None
+    return cast(Mapping[str, Any], index)
+
+
 def _read(target: str, out: Path | None, allow_code: bool) -> tuple[Path, Results]:
     """The folder of results and what its files say; ConvlabError where they are damaged, or edited into nonsense."""
     folder = folders.find(target, out)
-    index = store.read_json(folder / folders.INDEX)
+    path = folder / folders.INDEX
+    index = store.read_json(path)
     try:
-        return folder, results_of(index, _tasks_of(folder), allow_code=allow_code)
+        return folder, results_of(_checked(index, path, allow_code), _tasks_of(folder), allow_code=allow_code)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError):
-        raise ConvlabError(
-            f"{folder / folders.INDEX}: not an index of this convlab; run the experiment again"
-        ) from None
+        raise ConvlabError(f"{path}: not an index of this convlab; run the experiment again") from None
 
 
 def _tasks_of(folder: Path) -> Path:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from convlab.core.problem import Problem
@@ -21,7 +20,7 @@ from convlab.lab.measure import errors, floors, measure
 from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
 
-_GROWTH = 1e8  # a gap this many times its first value has diverged, finite or not
+_GROWTH = 1e8  # a run without noise whose gap ends this many times above its start has diverged, finite or not
 _SLICE = 0.5  # seconds after which the host looks up: for progress, and for Ctrl-C
 
 
@@ -77,15 +76,20 @@ def _cast(problem: Problem, dtype: str) -> Problem:
 
 def _keys(settled: Settled, seeds: np.ndarray) -> jax.Array:
     """A threefry key for each seed; in a sweep the horizon is folded in, since its runs must be independent."""
-    root = jax.random.key(0, impl="threefry2x32")
-    if settled.cell.sweep:
-        root = jax.random.fold_in(root, settled.cell.horizon)
-    keys: jax.Array = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.asarray(seeds, jnp.uint32))
+    folded = settled.cell.horizon if settled.cell.sweep else 0
+    keys: jax.Array = _folded(np.uint32(folded), seeds.astype(np.uint32))
+    return keys
+
+
+@jax.jit
+def _folded(horizon: jax.Array, seeds: jax.Array) -> jax.Array:
+    root = jax.random.fold_in(jax.random.key(0, impl="threefry2x32"), horizon)
+    keys: jax.Array = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(seeds)
     return keys
 
 
 def _stack(rows: list[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *rows)
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows)
 
 
 def _drive(
@@ -95,7 +99,7 @@ def _drive(
     first = batch.first
     program, oracle = first.program, jax.device_put(first.oracle)
     runs = len(batch.tasks) * keys.shape[0]
-    carry = loop.start(program, problem, oracle, hyper, keys, len(batch.tasks))
+    carry, samples = loop.start(program, problem, oracle, hyper, keys, len(batch.tasks))
     kept = [loop.points(program, carry)]
     longest = 64  # steps of a slice; grows until a slice takes _SLICE seconds
     for begin, end in itertools.pairwise(first.cell.checkpoints):
@@ -103,7 +107,8 @@ def _drive(
         while at < end:
             until = min(end, at + longest)
             started = time.perf_counter()
-            carry = loop.advance(program, problem, oracle, hyper, keys, carry, np.int64(at), np.int64(until))
+            span = (np.int64(at), np.int64(until))
+            carry, samples = loop.advance(program, problem, oracle, hyper, keys, carry, samples, *span)
             if until - at == longest:
                 jax.tree.leaves(carry.theta)[0].block_until_ready()
                 if time.perf_counter() - started < _SLICE / 2:
@@ -111,11 +116,11 @@ def _drive(
             advance((until - at) * runs, first.cell.label)
             at = until
         kept.append(loop.points(program, carry))
-    return {name: jax.tree.map(lambda *leaves: jnp.stack(leaves), *(each[name] for each in kept)) for name in kept[0]}
+    return {name: _stack([each[name] for each in kept]) for name in kept[0]}
 
 
 def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[str, np.ndarray]]) -> Trace:
-    """The trace of one cell, each seed's curves cut where it diverged."""
+    """The trace of one cell, each seed's curves cut where it is no longer finite."""
     cell = settled.cell
     ends = np.full(len(seeds), len(cell.checkpoints))
     for quantities in measured.values():
@@ -130,22 +135,23 @@ def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[st
         measured=measured,
         floor=floors(settled.problem, cell.dtype),
         error=errors(settled.problem),
-        status=tuple("done" if end == len(cell.checkpoints) else "diverged" for end in ends),
+        status=_status(settled, ends, next(iter(measured.values()))["gap"]),
         rows_per_step=float(settled.oracle.rows_per_step(settled.problem)),
         label=cell.label,
     )
 
 
 def _ends(quantities: dict[str, np.ndarray]) -> np.ndarray:
-    """For each seed the number of checkpoints before divergence: non-finite, or grown beyond all measure.
-
-    The gap decides, and the gradient's size; where no optimum is known there is no gap, and the gradient decides alone.
-    """
-    gap, gradient = quantities["gap"], quantities["grad_norm2"]
-    gone = ~np.isfinite(gradient)
-    if np.isfinite(gap[:, 0]).all():
-        start = np.abs(gap[:, :1])
-        with np.errstate(invalid="ignore", over="ignore"):
-            gone |= ~np.isfinite(gap) | ((gap > _GROWTH * start) & (start > 0))
+    """For each seed the number of checkpoints at which the risk and its gradient are finite numbers."""
+    gone = ~np.isfinite(quantities["grad_norm2"])
+    if np.isfinite(quantities["gap"][:, 0]).all():  # without an optimum there is no gap to look at
+        gone |= ~np.isfinite(quantities["gap"])
     gone[:, 0] = False
-    return np.asarray(np.where(gone.any(axis=1), gone.argmax(axis=1), gap.shape[1]))
+    return np.asarray(np.where(gone.any(axis=1), gone.argmax(axis=1), gone.shape[1]))
+
+
+def _status(settled: Settled, ends: np.ndarray, gap: np.ndarray) -> tuple[str, ...]:
+    """ "diverged" where the numbers ended, and where a run without noise has grown beyond all measure."""
+    exact = "exact oracle" in settled.setting.traits
+    grown = exact & (gap[:, -1] > _GROWTH * gap[:, 0]) & (gap[:, 0] > 0)
+    return tuple("diverged" if end < gap.shape[1] or far else "done" for end, far in zip(ends, grown, strict=True))

@@ -69,11 +69,11 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
     with _said_at("optimizer", cell.tables[1]):
         hyper, options = _hyperparameters(cell, problem, known)
     build = _load("optimizers", cell.optimizer.name)
-    module = catalog.CATALOG.load_module("optimizers", cell.optimizer.name, allow_code=True)
-    traits = frozenset(getattr(module, "TRAITS", ()))
-    if hasattr(module, "traits"):
-        traits |= module.traits(hyper, options)
-    program, traced = _program(cell, build, getattr(module, "judged", params_are_judged), hyper, options)
+    about = _speaks_for(cell.optimizer.name, build)
+    traits = frozenset(getattr(about, "TRAITS", ()))
+    if hasattr(about, "traits"):
+        traits |= about.traits(hyper, options)
+    program, traced = _program(cell, build, getattr(about, "judged", params_are_judged), hyper, options)
     setting = Setting(
         problem=cell.problem.name,
         oracle=cell.oracle.name,
@@ -89,6 +89,16 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
         dtype=cell.dtype,
     )
     return Settled(cell, problem, oracle, program, traced, setting)
+
+
+def _speaks_for(name: str, build: Callable[..., Any]) -> Any:
+    """What holds the TRAITS and `judged` of an optimizer: its file; or, for code from outside, the function itself.
+
+    A file of ours holds one optimizer. A module from outside may hold many, and none may inherit another's traits.
+    """
+    if name in catalog.names("optimizers"):
+        return catalog.CATALOG.load_module("optimizers", name)
+    return build
 
 
 def build_problem(part: Part, horizon: int, files: Mapping[str, Path]) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from convlab.lab import catalog, environment, store
 from convlab.lab.settle import Settled
 
 _MOST_RUNS = 4096  # runs of one batch; from 16 to 4096 the time per run is flat
+_SEEDS = 16  # seeds that a full batch has room for, at least
 _MEMORY = 1 << 29  # bytes that a batch may take for its points and states
 
 
@@ -42,7 +45,7 @@ class Batch:
         return "exact oracle" not in self.first.setting.traits
 
 
-def batches(settled: Sequence[Settled], seeds: int, device: str) -> list[Batch]:
+def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
     """The batches of an experiment, cut by a rule that the experiment alone decides."""
     together: dict[Any, list[int]] = {}
     for index, each in enumerate(settled):
@@ -53,7 +56,7 @@ def batches(settled: Sequence[Settled], seeds: int, device: str) -> list[Batch]:
     for indices in together.values():
         exact = "exact oracle" in settled[indices[0]].setting.traits
         runs = _most_runs(settled[indices[0]])
-        wide = max(1, runs // (1 if exact else min(seeds, runs)))
+        wide = max(1, runs // (1 if exact else _SEEDS))  # not by the seeds asked for: more of them extend a run
         for low in range(0, len(indices), wide):
             chunk = indices[low : low + wide]
             made_of = [settled[index].cell.to_json() for index in chunk]
@@ -67,11 +70,14 @@ def _most_runs(settled: Settled) -> int:
     problem, cell = settled.problem, settled.cell
     dimension = sum(int(leaf.size) for leaf in jax.tree.leaves(problem.theta0))
     numbers = dimension * (len(cell.checkpoints) * len(cell.outputs) + 8)
-    if "exact oracle" in settled.setting.traits:
-        numbers += max(problem.rows, 1)
+    key = jax.random.key(0, impl="threefry2x32")
+    drawn = jax.eval_shape(settled.oracle.draw, problem, settled.oracle.constants, key, np.int64(0))
+    numbers += sum(int(leaf.size) * leaf.dtype.itemsize // 8 for leaf in jax.tree.leaves(drawn))
+    exact = "exact oracle" in settled.setting.traits
+    numbers += int(settled.oracle.rows_per_step(problem)) * (1 if exact else dimension)  # the rows gathered
     if "Newton step" in settled.setting.traits:
         numbers += max(problem.rows, 1) * dimension + 3 * dimension**2
-    return max(1, min(_MOST_RUNS, _MEMORY // (8 * numbers)))
+    return max(1, min(_MOST_RUNS, _MEMORY // int(8 * numbers)))
 
 
 def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
@@ -94,7 +100,8 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
 def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
-    paths = {root / "lab" / "loop.py", root / "lab" / "measure.py"}
+    paths = {root / "lab" / f"{name}.py" for name in ("loop", "measure", "runner", "settle", "grid")}
+    paths |= set((root / "calculus").glob("*.py"))
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
     paths |= {root / "outputs" / f"{name}.py" for name in outputs}
     for kind, name in names.items():
@@ -104,8 +111,20 @@ def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
     sha = hashlib.sha256()
     for path in sorted(paths):
         if path.is_file():
-            sha.update(path.name.encode() + b"\0" + path.read_bytes())
+            sha.update(f"{path.name}:{_source(path)};".encode())
     return sha.hexdigest()
+
+
+@functools.cache
+def _source(path: Path) -> str:
+    """A hash of a file as this process first saw it: a file that is edited after its import computes as it was."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def span_of(path: Path) -> tuple[int, int]:
+    """The seeds [first, last) of a task file, from its name."""
+    first, _, last = path.stem.rpartition("-s")[2].partition("-")
+    return int(first), int(last)
 
 
 def cover(folder: Path, name: str, seeds: int) -> tuple[list[Path], list[tuple[int, int]]]:

@@ -91,7 +91,8 @@ def _facts(size: int, replacement: bool, problem: Problem) -> dict[str, Known]:
             expected = ((size - 1) * smooth + worst) / size
         else:
             expected = (n * (size - 1) * smooth + (n - size) * worst) / (size * (n - 1))
-        facts["L_expected"] = Known(expected, "upper bound")
+        guessed = "estimated" in (known["L"].how, known["L_max"].how)
+        facts["L_expected"] = Known(expected, "estimated" if guessed else "upper bound")
     return facts
 
 

@@ -119,7 +119,7 @@ def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve]) -> bool:
     for colour, t, value in crosses:
         x = float(time.at(np.array(t)))
         across = math.log(x / left) / math.log(right / left)
-        up = float(np.clip(math.log(value / low) / math.log(high / low), 0.02, 0.98))
+        up = float(np.clip((math.log(value) - math.log(low)) / (math.log(high) - math.log(low)), 0.02, 0.98))
         panel.plot(
             [x], [low * (high / low) ** up], linestyle="none", marker="x", markersize=7, markeredgewidth=1.8,
             color=colour, zorder=6, clip_on=False, label="_diverged",

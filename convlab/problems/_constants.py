@@ -38,9 +38,10 @@ def curvature_constants(X: Array, ridge: float, low: float, high: float, jerk: f
 
 
 def optimum_constants(
-    X: Array, y: Array, slopes: Array, ridge: float, curvature: float, start: float, L_max: float, found: Certified
+    X: Array, y: Array, slopes: Array, ridge: float, curvature: float, gap: float, L_max: float, found: Certified
 ) -> dict[str, Known]:
-    """D = ‖θ0 − θ*‖ for θ0 = 0, sigma_star = √(mean_i ‖∇f_i(θ*)‖²) and initial_gap = R(θ0) − R*, ``start`` = R(θ0).
+    """D = ‖θ0 − θ*‖ for θ0 = 0, sigma_star = √(mean_i ‖∇f_i(θ*)‖²) and initial_gap = R(θ0) − R*, of which ``gap`` is
+    an upper bound.
 
     ``slopes`` are ℓ'(x_i·θ*, y_i) [n]. D and sigma_star are enlarged by the radius of θ* and by rounding.
     """
@@ -55,7 +56,7 @@ def optimum_constants(
     return {
         "D": Known(D, "upper bound"),
         "sigma_star": Known(0.0, "exact") if found.interpolates else sigma_star,
-        "initial_gap": Known(max(start - found.risk_low, 0.0), "computed"),
+        "initial_gap": Known(gap, "upper bound"),
     }
 
 

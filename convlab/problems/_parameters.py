@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from convlab.core.errors import ConvlabError
 
 
@@ -25,6 +23,6 @@ def nonnegative(name: str, value: float) -> float:
 
 def _finite(name: str, value: float) -> float:
     number = float(value)
-    if number != 0.0 and not 1e-150 <= abs(number) <= 1e150:  # so that no square overflows or is flushed to 0
-        raise ConvlabError(f"{name} = {value}; it must be 0, or from 1e-150 to 1e150 in size")
+    if number != 0.0 and not 1e-150 <= abs(number) <= 1e75:  # (L D)^2 does not overflow, L is no denormal
+        raise ConvlabError(f"{name} = {value}; it must be 0, or from 1e-150 to 1e75 in size")
     return number

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from convlab.core.problem import Problem
-from convlab.problems import _constants, _data, _glm
+from convlab.problems import _certify, _constants, _data, _glm
 from convlab.problems._normal_equations import least_squares_minimiser
 from convlab.problems._parameters import nonnegative
 
@@ -45,9 +45,10 @@ def least_squares(
     known = _constants.curvature_constants(X, ridge, 1.0, 1.0, 0.0)
     found = least_squares_minimiser(X, y, ridge)
     slopes = np.zeros(len(y)) if found.interpolates else X @ found.hi - y
-    known |= _constants.optimum_constants(
-        X, y, slopes, ridge, 1.0, 0.5 * float(np.mean(y**2)), known["L_max"].value, found
-    )
+    # The gap of θ0 = 0 in closed form, not as a difference of two risks: 2(d + n) roundings, and the radius of θ*.
+    gap = 0.5 * float(np.mean((X @ found.hi) ** 2)) + 0.5 * ridge * float(found.hi @ found.hi)
+    gap = gap * (1.0 + 4 * sum(X.shape) * _certify.U) + known["L"].value * found.radius**2
+    known |= _constants.optimum_constants(X, y, slopes, ridge, 1.0, gap, known["L_max"].value, found)
     traits = {"convex", "smooth", "twice differentiable", "Lipschitz Hessian", "convex smooth rows", "quadratic"}
     denied: dict[str, str] = {}
     if known["mu"].value > 0.0:

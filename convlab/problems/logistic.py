@@ -61,14 +61,15 @@ def logistic(
         slopes = -y * wrong
         zeros = np.zeros(len(y))
         optimum = _constants.certified_optimum(X, zeros, slopes, ridge, wrong * (1 - wrong), known["L"].value, found)
-        known |= _constants.optimum_constants(X, zeros, slopes, ridge, 0.25, math.log(2.0), known["L_max"].value, found)
+        gap = math.log(2.0) - found.risk_low + 4 * _certify.U
+        known |= _constants.optimum_constants(X, zeros, slopes, ridge, 0.25, gap, known["L_max"].value, found)
         traits.add("has minimiser")
         certificate = found.words
     else:
         optimum, certificate = _infimum(A, ridge)
         denied["has minimiser"] = certificate
         if optimum is not None:
-            known["initial_gap"] = Known(math.log(2.0) - float(optimum.risk_low), "computed")
+            known["initial_gap"] = Known(math.log(2.0) - float(optimum.risk_low) + 4 * _certify.U, "upper bound")
     return Problem(
         risk=_glm.logistic_risk,
         gap=_glm.logistic_gap if found is not None else None,

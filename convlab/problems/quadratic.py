@@ -48,14 +48,14 @@ def quadratic(
     d = len(values)
     if theta0 is not None:
         origin = np.array([float(x) for x in theta0])
-        if len(origin) != d or not np.all(np.abs(origin) <= 1e150):
-            raise ConvlabError(f"theta0 = {list(theta0)}; it needs {d} numbers of at most 1e150, one per eigenvalue")
+        if len(origin) != d or not np.all(np.abs(origin) <= 1e75):
+            raise ConvlabError(f"theta0 = {list(theta0)}; it needs {d} numbers of at most 1e75, one per eigenvalue")
     else:
-        directions = {"uniform": np.full(d, 1.0 / np.sqrt(d))}
-        directions["flattest"], directions["steepest"] = np.eye(d)[values.argmin()], np.eye(d)[values.argmax()]
-        if start not in directions:
-            raise ConvlabError(f"start = '{start}'; allowed: {', '.join(directions)}")
-        origin = positive("D", D) * directions[start]
+        along = {"uniform": list(range(d)), "flattest": [int(values.argmin())], "steepest": [int(values.argmax())]}
+        if start not in along:
+            raise ConvlabError(f"start = '{start}'; allowed: {', '.join(along)}")
+        origin = np.zeros(d)
+        origin[along[start]] = positive("D", D) / np.sqrt(len(along[start]))
     theta_star = np.where(values == 0.0, origin, 0.0)
     top, bottom = float(values.max()), float(values.min())
     numbers = {

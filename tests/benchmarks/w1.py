@@ -64,7 +64,7 @@ def main() -> None:
     )
     with environment.numerics("cpu") as device:
         settled = settle_all(cells(chosen), chosen)
-        (batch,) = tasks.batches(settled, SEEDS, device.platform)
+        (batch,) = tasks.batches(settled, device.platform)
         X, y = (np.asarray(leaf) for leaf in settled[0].problem.data)
         at = np.array([*settled[0].cell.checkpoints[1:], -1])
         risks = np.zeros((SEEDS, len(at) - 1))

@@ -137,6 +137,40 @@ def test_minibatch_variance_by_enumeration() -> None:
         np.testing.assert_allclose(declared, exact, rtol=1e-9)
 
 
+@pytest.mark.parametrize("size", [1, 3, 24])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_expected_smoothness_is_declared_from_above(size: int, replacement: bool) -> None:
+    """E‖∇f_t(θ) − ∇f_t(θ*)‖² <= 2·L_expected·gap for every direction: the largest ratio is an eigenvalue problem.
+
+    For least squares ∇f_B(θ) − ∇f_B(θ*) = H_B e: the ratio is the largest eigenvalue of H^(-1/2) E[H_B²] H^(-1/2), and
+    E[H_B²] follows from the rows: with replacement (E[h²] + (b−1)H²)/b, without ((n−b)E[h²] + n(b−1)H²)/(b(n−1)).
+    """
+    target = problem()
+    X, n = np.asarray(target.data[0]), 24
+    rows = [np.outer(x, x) for x in X]
+    H, second = sum(rows) / n, sum(row @ row for row in rows) / n
+    if replacement:
+        mean = (second + (size - 1) * H @ H) / size
+    else:
+        mean = ((n - size) * second + n * (size - 1) * H @ H) / (size * (n - 1))
+    root = np.linalg.inv(np.linalg.cholesky(H))
+    sharp = np.linalg.eigvalsh(root @ mean @ root.T).max()
+    declared = build("minibatch", size=size, replacement=replacement).facts(target)["L_expected"].value
+    assert sharp <= declared * (1 + 1e-12)
+    assert declared <= 3 * sharp
+
+
+def test_what_is_estimated_stays_estimated() -> None:
+    import dataclasses
+
+    from convlab.core.setting import Known
+
+    target = problem()
+    guessed = dataclasses.replace(target, known={**target.known, "L_max": Known(9.0, "estimated")})
+    assert build("minibatch", size=2).facts(guessed)["L_expected"].how == "estimated"
+    assert build("minibatch", size=2).facts(target)["L_expected"].how == "upper bound"
+
+
 def test_a_batch_that_does_not_fit_is_refused() -> None:
     assert "24 rows" in str(build("minibatch", size=25).problem_fault(problem()))
     assert "has none" in str(build("minibatch").problem_fault(catalog.load("problems", "huber")()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convlab.core.errors import ConvlabError
-from convlab.lab import api, runner
+from convlab.lab import api, runner, store
 from convlab.lab.api import Outcome
 from convlab.lab.config import load_experiment
 
@@ -96,6 +96,19 @@ def test_more_seeds_extend_a_run(work: Path) -> None:
     assert spans == ["0-1", "0-16", "0-16", "16-20", "16-20"]
     assert more.results.traces[0].measured["last"]["gap"].shape[0] == 20
     assert run("run.seeds=4").ran == 0
+
+
+def test_force_runs_again_what_is_read(work: Path) -> None:
+    """Also where the file holds more seeds than are asked for now: nothing is discarded, nothing is lost."""
+    run()
+    (path,) = [p for p in (work / "results/two/tasks").glob("*-s0-16.npz") if b"average" in p.read_bytes()][:1]
+    truth = path.read_bytes()
+    record, arrays = store.load_task(path)
+    wrong = {**arrays, "last.gap": arrays["last.gap"] * 2}
+    plain = {key: value for key, value in record.items() if key not in ("schema", "sha256")}
+    store.save_task(path.parent, path.stem, plain, wrong, {})
+    assert run("run.seeds=4", force=True).ran == 3
+    assert path.read_bytes() == truth
 
 
 def test_other_specs_overwrite_nothing(work: Path) -> None:

@@ -15,6 +15,7 @@ from convlab.lab.grid import cells, checkpoints
 from tests.running import experiment, run
 
 RIDGE = {"name": "least_squares", "data": "synthetic", "n": 20, "dimension": 3, "condition": 4.0, "noise": 0.3}
+GOLDEN = ([1, 7, 8, 4, 12, 7], [1, 15, 18], [3, 0, 16, 4, 19, 6])
 NOISY = {"name": "quadratic", "dimension": 1, "eigenvalues": [1.0]}
 
 
@@ -109,7 +110,7 @@ def test_seeds_are_shared_by_step_sizes_and_extend_without_change() -> None:
     )[0]
     with environment.numerics() as device:
         each = settled(RIDGE, [{"name": "sgd", "step_size": 0.05}], horizon=50, seeds=6)
-        (batch,) = tasks.batches(each, 6, device.platform)
+        (batch,) = tasks.batches(each, device.platform)
         (later,) = runner.run_batch(batch, (4, 6), lambda n, label: None)
     np.testing.assert_allclose(later.measured["last"]["gap"], both.measured["last"]["gap"][4:], rtol=1e-12)
 
@@ -207,3 +208,59 @@ def test_checkpoint_grid() -> None:
 def test_labels_are_those_of_the_file() -> None:
     trace: Trace = run(RIDGE, [{"name": "gd", "step_size": "1/L"}, {"name": "gd", "step_size": "1.5/L"}])[1]
     assert trace.label == "gd, step_size = 1.5/L"
+
+
+def test_the_random_numbers_of_a_seed_are_what_they_were() -> None:
+    """Rows drawn by seeds 0 and 7 at steps 0-5 and 128-130: a change here makes every stored random run another one."""
+    with environment.numerics():
+        each = settled(RIDGE, [{"name": "sgd", "step_size": 0.05}], horizon=300)[0]
+        keys = runner._keys(each, np.array([0, 7]))
+        drawn = [[np.asarray(each.oracle.draw(each.problem, (), key, block))[:, 0] for block in (0, 1)] for key in keys]
+    assert drawn[0][0][:6].tolist() == GOLDEN[0]
+    assert drawn[0][1][:3].tolist() == GOLDEN[1]
+    assert drawn[1][0][:6].tolist() == GOLDEN[2]
+
+
+def test_outputs_see_the_judged_point_and_its_own_value() -> None:
+    """An optimizer whose theorem speaks of θ − 0.5: best is the best of those points, by R there."""
+    import dataclasses
+
+    with environment.numerics() as device:
+        chosen = experiment(NOISY, [{"name": "gd", "step_size": 0.3}], horizon=6, outputs=("best",), every_step=True)
+        (each,) = settle_all(cells(chosen), chosen)
+        shifted = dataclasses.replace(each, program=each.program._replace(judged=_half_below))
+        (batch,) = tasks.batches([shifted], device.platform)
+        (trace,) = runner.run_batch(batch, (0, 1), lambda n, label: None)
+    visited = 0.7 ** np.arange(6) - 0.5
+    assert trace.measured["best"]["dist2"][0, -1] == pytest.approx(np.square(visited).min(), rel=1e-12)
+
+
+def _half_below(state: Any, params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf - 0.5, params)
+
+
+def test_noise_from_a_close_start_is_no_divergence() -> None:
+    """The gap grows by 1e12 from a start 1e-6 away, as the noise wants it: every seed is done, and no bound is hurt."""
+    problem = {"name": "quadratic", "dimension": 1, "eigenvalues": [1.0], "D": 1e-6}
+    oracle = {"name": "additive_noise", "sigma": 1.0}
+    trace = run(problem, [{"name": "sgd", "step_size": "0.25/L"}], oracle=oracle, horizon=50, seeds=32)[0]
+    assert set(trace.status) == {"done"}
+    assert np.isfinite(trace.measured["last"]["gap"]).all()
+
+
+def test_steps_one_by_one_draw_each_block_once() -> None:
+    """With a checkpoint at every step the samples of a block are handed on, over the ends of blocks too."""
+    sgd = [{"name": "sgd", "step_size": 0.05}]
+    few = run(RIDGE, sgd, horizon=400, seeds=2, checkpoints=3)[0]
+    every = run(RIDGE, sgd, horizon=400, seeds=2, every_step=True)[0]
+    np.testing.assert_array_equal(few.measured["last"]["gap"][:, -1], every.measured["last"]["gap"][:, -1])
+
+
+def test_the_cut_of_a_batch_does_not_depend_on_the_seeds_asked_for() -> None:
+    with environment.numerics() as device:
+        each = settled(RIDGE, [{"name": "sgd", "step_size": 0.05}], horizon=50)
+        names = {task.name for batch in tasks.batches(each, device.platform) for task in batch.tasks}
+        again = settled(RIDGE, [{"name": "sgd", "step_size": 0.05}], horizon=50, seeds=4096)
+        assert names == {task.name for batch in tasks.batches(again, device.platform) for task in batch.tasks}
+        other = settled(RIDGE, [{"name": "sgd", "step_size": 0.06}], horizon=50)
+        assert names.isdisjoint(task.name for batch in tasks.batches(other, device.platform) for task in batch.tasks)
