@@ -6,6 +6,8 @@
 PYTHON ?= python3
 VENV := .venv$(if $(filter-out python3,$(notdir $(PYTHON))),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
+# A path entry instead of an import hook: a folder named convlab beside a script would win over the hook.
+PIP := $(BIN)/python -m pip install --quiet --config-settings editable_mode=compat
 
 # Where pyenv manages Pythons, all that it has installed are on offer by name, the current one first.
 ifneq (,$(shell command -v pyenv 2>/dev/null))
@@ -17,6 +19,7 @@ endif
 
 run: $(VENV)/.installed
 	$(BIN)/convlab run quickstart --out runs/quickstart
+	@echo 'The command is $(BIN)/convlab; after `. $(BIN)/activate` it is convlab.'
 
 test: lint
 	$(BIN)/python -m pytest -n 2
@@ -37,11 +40,11 @@ $(VENV)/.created:
 	touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --quiet --editable .
+	$(PIP) --editable .
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $(VENV)/.installed $@
 
 clean:

@@ -12,6 +12,14 @@ class ConvlabError(Exception):
     Several mistakes found at once are several lines, in the order of the file.
     """
 
+    exit_code = 2
+
+
+class NothingFinished(ConvlabError):  # noqa: N818 - it is an outcome, not a mistake in the input
+    """Every task failed, so there is nothing to judge; a line for each."""
+
+    exit_code = 1
+
 
 class Unknown(KeyError):  # noqa: N818 - it names a fact, not a failure
     """A fact that the setting does not have. A theorem that asks for it is *not applicable*, never guessed."""

@@ -21,8 +21,13 @@ class Trace:
     It is NaN from where a run diverged on (files store only the part before), and where the quantity does not exist
     (dist2 without a minimiser).
     ``floor[quantity]`` is the size below which rounding decides: such points are drawn grey, and neither fitted nor
-    judged. ``error[quantity]`` bounds the absolute error of a measurement (the width of the interval for R(θ*)).
+    judged; the root of ``floor["grad_norm2"]`` is the rounding error of the gradients that the run saw near θ*.
+    ``error[quantity]`` bounds the absolute error of a measurement (the width of the interval for R(θ*)),
+    ``relative[quantity]`` its relative error, beyond that of sums.
     ``status[s]`` is "done" or "diverged"; ``rows_per_step`` the row gradients that a step costs.
+    ``dimension`` is the number of parameters and ``rows`` that of the data (0 without data): the lengths of the sums
+    whose rounding a ruling allows for. ``confirms_only`` names outputs that, under a random oracle, see f_t instead of
+    R, so that a bound may be confirmed on them and never refuted.
     """
 
     setting: Setting
@@ -35,6 +40,10 @@ class Trace:
     rows_per_step: float = 1.0
     label: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)  # the task's files, data's hash
+    dimension: int = 1
+    rows: int = 0
+    relative: Mapping[str, float] = field(default_factory=dict)
+    confirms_only: tuple[str, ...] = ()
 
     def mean(self, output: str, quantity: str) -> np.ndarray:
         """The mean over seeds [K]; NaN from the first divergence of any seed on."""

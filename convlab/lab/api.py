@@ -26,7 +26,7 @@ def run(
     *,
     device: str | None = None,
     force: bool = False,
-    out: Path | None = None,
+    out: Path | str | None = None,
     progress: Report | None = None,
 ) -> Outcome:
     """Runs what is not on disk yet, judges every claim, writes tables and figures, and returns the outcome.
@@ -36,7 +36,7 @@ def run(
     if isinstance(experiment, str):
         experiment = load_experiment(experiment)
     started = time.perf_counter()
-    base = folders.home(experiment, out).absolute()
+    base = folders.home(experiment, None if out is None else Path(out)).absolute()
     folder = folders.derived(experiment, base)
     store.require_writable(folder)
     store.require_writable(base / "tasks")
@@ -51,8 +51,9 @@ def run(
         found = _collect(plan, experiment.seeds, base / "tasks")
         index = _index(experiment, grid, found, settled)
         results = results_of(index, base / "tasks", "\n".join(failures), allow_code=True)
-        folders.make_room(folder, index["spec"], index["data"])
-        files = write(results, index, folder)
+        with store.alone(folder):
+            folders.make_room(folder, index["spec"], index["data"])
+            files = write(results, index, folder)
     reused = sum(task.index in found and task.name not in done for batch in plan for task in batch.tasks)
     seconds = time.perf_counter() - started
     return Outcome(results, folder, files, failures, reused, len(done), seconds, experiment.notes)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from convlab.core.errors import ConvlabError
+from convlab.lab.faults import one_line
 
 _CALLS = 30  # a broken jax is wrong in more than half of the calls
 
@@ -32,14 +33,27 @@ def numerics(device: str | None = None) -> Iterator[jax.Device]:
 
 def find_device(device: str | None) -> jax.Device:
     """The first device of a kind ("cpu", "gpu"), or jax's own choice. Raises ConvlabError where there is none."""
+    there = _devices()
     if device is None:
-        return jax.devices()[0]
+        return there[0]
     try:
         return jax.devices(device)[0]
     except RuntimeError:
-        have = ", ".join(sorted({each.platform for each in jax.devices()}))
+        have = ", ".join(sorted({each.platform for each in there}))
         raise ConvlabError(
             f"--device {device}: jax finds no {device} here, only {have}; use --device cpu, or install jax for it"
+        ) from None
+
+
+def _devices() -> list[jax.Device]:
+    """The devices of jax's own choice. Raises ConvlabError where JAX_PLATFORMS names what does not start."""
+    try:
+        return list(jax.devices())
+    except (RuntimeError, AssertionError) as error:
+        reason = one_line(str(error) or type(error).__name__)[:200]
+        named = os.environ.get("JAX_PLATFORMS", "")
+        raise ConvlabError(
+            f"jax starts no device with JAX_PLATFORMS='{named}' ({reason}); unset it, or say cpu"
         ) from None
 
 
@@ -95,8 +109,8 @@ def doctor() -> list[tuple[str, str, bool]]:
     """What `convlab doctor` reports: (what, finding, whether it is well)."""
     rows = [(name, version, True) for name, version in versions().items()]
     rows.insert(0, ("platform", f"{platform.machine()} {platform.system()}, {threads()} cores", True))
-    rows += [("device", f"{each.platform}: {each.device_kind}", True) for each in jax.devices()]
-    gpu = any(each.platform == "gpu" for each in jax.devices())
+    rows += [("device", f"{each.platform}: {each.device_kind}", True) for each in _devices()]
+    gpu = any(each.platform == "gpu" for each in _devices())
     rows.append(("gpu", "found" if gpu else "none found; runs use the CPU", True))
     with numerics():
         wide = jnp.asarray(1.0).dtype == jnp.float64 and 1.0 + 2.0**-52 > 1.0

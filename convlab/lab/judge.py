@@ -17,10 +17,9 @@ from convlab.core.trace import Trace
 from convlab.core.verdict import Ruling, Verdict
 from convlab.lab.limits import FEWEST, mean_limits
 from convlab.lab.rates import measured_rate
-from convlab.lab.readings import CLEAR, Reading, exp, logs, readings
+from convlab.lab.readings import CLEAR, Reading, exp, logs, pairs, readings
 
 ALPHA = 0.01  # probability that any of an expectation's simultaneous limits, over all checkpoints, misses
-_CONFIRM_ONLY = frozenset({"best"})  # outputs that see f_t, not R: under a random oracle they may confirm, never refute
 _FROM_BELOW = frozenset({"mu"})  # constants in which upper bounds decrease: a proven lower bound of them is sound
 _LOOSE = 1e-3
 _EQUAL = 1e-9  # of logarithms: nearer ratios are equal, so that no machine's last digit decides what is said
@@ -50,11 +49,13 @@ def judge(
     """Rule on one trace, or on several that differ in their horizon alone.
 
     Hypotheses come first; the first that fails gives "not applicable". Then at every reading (see `readings`), with m
-    the measurement and its error ε, B the bound, B' ≥ B the bound widened by the trajectory's rounding, F the floor:
+    the measurement and its error ε, B the bound, B' ≥ B the bound widened by rounding relative to the distance from
+    θ*, F the floor, and d what absolute rounding may have done to √m (see `rounding.drift`), in roots, that is in
+    distances, since it is points that rounding moves:
 
-    - it holds where max(m + ε, F) ≤ B',
-    - it is violated where m − ε − 100 F > B'; a divergence is an infinite m,
-    - it is not judged where B < F and it is not violated: there rounding decides,
+    - it is violated where √(m − ε − 100 F) − 10 d > √B'; a divergence is an infinite m,
+    - it is not judged where B < F or √B < 10 d and it is not violated: there rounding decides,
+    - it holds where √(m + ε) − d ≤ √B',
     - it is open in any other case.
 
     For "every run" that is asked of every seed. For "expectation" m ± ε is replaced by simultaneous confidence limits
@@ -70,7 +71,7 @@ def judge(
             return dataclasses.replace(bare, why=where + objection)
     points = _points(theorem, traces)
     if not points:
-        return dataclasses.replace(bare, ruling="inconclusive", why=_nothing_to_judge(theorem))
+        return dataclasses.replace(bare, ruling="inconclusive", why=_nothing_to_judge(theorem, traces))
     ruling, why = _rule(theorem, traces, points)
     slope, claimed = measured_rate(theorem, traces, sweep)
     several = len(traces) > 1
@@ -128,8 +129,10 @@ def _denial(setting: Setting, trait: str | None, finding: Callable[[Setting], st
     return setting.denied.get(trait, "") if trait is not None else ""
 
 
-def _nothing_to_judge(theorem: Theorem) -> str:
+def _nothing_to_judge(theorem: Theorem, traces: Sequence[Trace]) -> str:
     if theorem.valid == "per step":
+        if any(pairs(trace) for trace in traces):
+            return "every step starts below the rounding floor: what a bound says of such a point is rounding"
         return "no two checkpoints with measured points lie one step apart: it needs a checkpoint at every step"
     if theorem.valid == "at the horizon":
         return "there is no checkpoint at the horizon, the only step it speaks of"
@@ -152,19 +155,21 @@ def _judged(theorem: Theorem, reading: Reading, tail: float | None) -> _Point:
     keep = ~np.isnan(values)
     centre, error, floor = values[keep], reading.error[keep], reading.floor[keep]
     log_bound, log_allowed = log_bound[keep], log_allowed[keep]
-    low = high = centre
-    if tail is not None:
+    drift, low, high = reading.drift[keep], centre, centre
+    if tail is not None:  # roots of means add up as roots do (Minkowski)
         low, centre, high = (np.atleast_1d(limit) for limit in mean_limits(centre, tail))
-        error, floor = np.atleast_1d(error.mean()), floor.max(keepdims=True)
-        log_bound, log_allowed = log_bound[:1], log_allowed[:1]
+        error, floor, drift = np.atleast_1d(error.mean()), floor.max(keepdims=True), drift.max(keepdims=True)
+        widest = log_allowed.max if theorem.kind == "upper" else log_allowed.min
+        log_bound, log_allowed = log_bound[:1], np.atleast_1d(widest())
     if theorem.kind == "upper":
-        violated = logs(low - error - CLEAR * floor) > log_allowed
-        holds = logs(np.maximum(high + error, floor)) <= log_allowed
+        violated = 2 * logs(_root(low - error - CLEAR * floor) - math.sqrt(CLEAR) * drift) > log_allowed
+        holds = 2 * logs(np.maximum(_root(high + error) - drift, np.sqrt(floor))) <= log_allowed
     else:
-        violated = logs(high + error + CLEAR * floor) < log_allowed
-        holds = logs(low - error) >= log_allowed
-    censored = (exp(log_bound) < floor) & ~violated
-    log_ratio = np.where(centre == 0, -np.inf, logs(centre) - np.where(centre == 0, 0.0, log_bound))
+        violated = 2 * logs(_root(high + error + CLEAR * floor) + math.sqrt(CLEAR) * drift) < log_allowed
+        holds = 2 * logs(_root(low - error) + drift) >= log_allowed
+    censored = ((exp(log_bound) < floor) | (log_bound < 2 * logs(math.sqrt(CLEAR) * drift))) & ~violated
+    nothing = (centre == 0) | np.isposinf(log_bound)
+    log_ratio = np.where(nothing, -np.inf, logs(centre) - np.where(nothing, 0.0, log_bound))
     shown = ~censored if (~censored).any() else np.ones_like(censored)
     worst = _extreme(theorem, np.where(shown, log_ratio, np.inf if theorem.kind == "lower" else -np.inf))
     if violated.any():
@@ -186,7 +191,7 @@ def _rule(theorem: Theorem, traces: Sequence[Trace], points: Sequence[_Point]) -
     violated = [point for point in judged if point.state == "violated"]
     if violated:
         why = _violation(theorem, traces, violated, mean, several)
-        if theorem.output in _CONFIRM_ONLY and not all("exact oracle" in trace.setting.traits for trace in traces):
+        if any(theorem.output in t.confirms_only and "exact oracle" not in t.setting.traits for t in traces):
             return "inconclusive", f"{why}; but '{theorem.output}' under a random oracle may confirm, never refute"
         return "violated", why
     if not judged:
@@ -252,6 +257,10 @@ def _one_per_horizon(theorem: Theorem, points: Sequence[_Point]) -> list[_Point]
 
 def _at(point: _Point, several: bool) -> str:
     return f"at T = {point.horizon}" if several and point.t == point.horizon else f"at t = {point.t}"
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(np.maximum(values, 0.0)))
 
 
 def _exp(log_value: float) -> float:

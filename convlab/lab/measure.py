@@ -120,6 +120,11 @@ def floors(problem: Problem, dtype: str) -> dict[str, float]:
     return {"gap": gap, "grad_norm2": rounding**2, "dist2": (rounding / mu) ** 2 if mu > 0 else 0.0}
 
 
+def relative_errors(problem: Problem) -> dict[str, float]:
+    """Relative errors beyond the rounding of sums: a gap may be a plain difference where that is accurate enough."""
+    return {"gap": _ACCURATE} if problem.rows and problem.optimum is not None else {}
+
+
 def errors(problem: Problem) -> dict[str, float]:
     """Absolute errors of the measurements: the width of the interval for R(θ*), and what the radius of θ* allows."""
     optimum = problem.optimum

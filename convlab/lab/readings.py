@@ -10,14 +10,8 @@ import numpy as np
 
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
+from convlab.lab import rounding
 
-# unit roundoff, and the square of the least normal number (of float64 the least normal square, as measured)
-_PRECISIONS = {
-    "float64": (2.0**-53, 2.0**-1022),
-    "float32": (2.0**-24, 2.0**-252),
-    "bfloat16": (2.0**-8, 2.0**-252),
-    "float16": (2.0**-11, 2.0**-28),
-}
 CLEAR = 100.0  # floors: a squared quantity this far above its floor, ten times in the distance, is no rounding
 
 
@@ -26,8 +20,9 @@ class Reading:
     """One checkpoint of one trace, for S seeds.
 
     ``values`` [S] is the measured quantity, +∞ from a divergence on, NaN where there is nothing to judge; ``error`` [S]
-    bounds its absolute error. ``log_bound`` [S] is the bound, ``log_allowed`` [S] the bound widened by the rounding of
-    the trajectory, and ``floor`` [S] the size below which rounding decides, see `_rounding`.
+    bounds its absolute error. ``log_bound`` [S] is the bound, ``log_allowed`` [S] the bound widened by rounding that
+    is relative to the distance from θ*, ``floor`` [S] the size below which rounding decides, see `_widened`; ``drift``
+    [S] bounds what absolute rounding, of gradients near θ* and of points θ* ≠ 0, does to the root of the quantity.
     """
 
     t: int
@@ -37,6 +32,7 @@ class Reading:
     log_bound: np.ndarray
     log_allowed: np.ndarray
     floor: np.ndarray
+    drift: np.ndarray
 
 
 def readings(theorem: Theorem, traces: Sequence[Trace]) -> list[Reading]:
@@ -66,16 +62,17 @@ def _point(theorem: Theorem, trace: Trace, k: int) -> Reading:
     before = theorem.log_bound(trace.setting, t - 1) if t > 1 else log_bound
     start = values[:, trace.t == 0]
     if start.size and np.isfinite(start).all():  # a bound may contract by more than floating point can, even to 0
-        before = max(before, _log(float(start.max())) + 2 * (t - 1) * math.log(8 * _precision(trace)[0]))
+        least = 2 * (t - 1) * math.log(min(1.0, 2 * rounding.relative_step(trace)))
+        before = max(before, _log(float(start.max())) + least)
     bounds = np.full(values.shape[0], log_bound)
-    return _reading(theorem, trace, t, values[:, k], bounds, np.full_like(bounds, before), float(t))
+    return _reading(theorem, trace, k, values[:, k], bounds, np.full_like(bounds, before), float(t))
 
 
 def _pairs(theorem: Theorem, trace: Trace) -> Iterator[Reading]:
     assert theorem.log_step is not None
     values, setting = measured(theorem, trace), trace.setting
-    condition = setting["L"] / setting["mu"] if {"L", "mu"} <= setting.known.keys() and setting["mu"] > 0 else 1.0
-    for k in np.flatnonzero(np.diff(trace.t) == 1):
+    condition = rounding.condition(setting)
+    for k in pairs(trace):
         previous = values[:, k]
         usable = np.isfinite(previous)
         if not usable.any():
@@ -86,42 +83,48 @@ def _pairs(theorem: Theorem, trace: Trace) -> Iterator[Reading]:
         bounds = np.array([theorem.log_step(setting, float(q)) for q in start])
         before = logs(start)
         following = np.where(usable, values[:, k + 1], np.nan)
-        yield _reading(theorem, trace, int(trace.t[k + 1]), following, bounds, before, condition)
+        yield _reading(theorem, trace, k + 1, following, bounds, before, condition)
+
+
+def pairs(trace: Trace) -> list[int]:
+    """The checkpoints k that the next one follows after one step."""
+    return [int(k) for k in np.flatnonzero(np.diff(trace.t) == 1)]
 
 
 def _reading(
     theorem: Theorem,
     trace: Trace,
-    t: int,
+    k: int,
     values: np.ndarray,
     log_bound: np.ndarray,
     log_before: np.ndarray,
-    roundings: float,
+    steps: float,
 ) -> Reading:
-    unit, least = _precision(trace)
-    log_allowed, step_floor = _rounding(log_bound, log_before, roundings, unit)
+    t, lambdas = int(trace.t[k]), rounding.lipschitz(theorem, trace, k)
+    relative = steps * rounding.relative_step(trace) * rounding.stretch(theorem, trace, k, lambdas)
+    log_allowed, own = _widened(log_bound, log_before, relative)
+    log_allowed = log_allowed + math.log1p(rounding.relative_measurement(theorem, trace))
     if theorem.kind == "lower":
         log_allowed = np.where(np.isfinite(log_bound), 2 * log_bound - log_allowed, log_bound)
-    floor = np.maximum(step_floor, max(least, trace.floor.get(theorem.quantity, 0.0)))
+    floor = np.maximum(own, max(rounding.least(trace), trace.floor.get(theorem.quantity, 0.0)))
     error = np.full_like(values, trace.error.get(theorem.quantity, 0.0))
     if theorem.quantity == "dist2":  # the error is that of θ*, squared: |‖e + δ‖² − ‖e‖²| ≤ 2‖e‖‖δ‖ + ‖δ‖²
         error += 2 * np.sqrt(error) * np.sqrt(np.where(np.isfinite(values), values, 0.0))
-    return Reading(t, trace.setting.horizon, values, error, log_bound, log_allowed, floor)
+    moved = rounding.drift(theorem, trace, t)
+    drift = lambdas * moved if moved > 0 else np.zeros_like(lambdas)
+    return Reading(t, trace.setting.horizon, values, error, log_bound, log_allowed, floor, drift)
 
 
-def _rounding(
-    log_bound: np.ndarray, log_before: np.ndarray, roundings: float, unit: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The bound widened by the rounding of the run, and the size below which that rounding alone decides.
+def _widened(log_bound: np.ndarray, log_before: np.ndarray, relative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bound widened by roundings relative to the distance from θ*, and the size below which these alone decide.
 
-    A step θ − η g commits four roundings (η, g, their product, the difference), each relative to the point that it
-    starts from: after ``n`` steps of a method that does not expand distances at most 4nu√B_before in the distance. The
-    three quantities behave as squares of distances, so the bound B is widened to (√B + 4nu√B_before)², which for slow
-    rates is B(1 + 8nu) and for fast ones more: where one step contracts a thousandfold, its rounding does not. A Newton
-    step solves a system, and n is its condition number.
+    Such are the roundings of a step where θ* = 0, and of what a gradient falls short of ∇R(θ*). After n steps of a
+    method that does not expand distances they move the root of the quantity by at most w√B_before, w = ``relative``
+    (n·4u for a diagonal quadratic), so the bound B is widened to (√B + w√B_before)², which for slow rates is B(1 + 2w)
+    and for fast ones more: where one step contracts a thousandfold, its rounding does not. Roundings relative to
+    ‖θ*‖ ≠ 0 do not shrink with B: see `rounding.drift`. A Newton step solves a system, and n is its condition number.
     """
-    previous = np.maximum(log_bound, log_before)
-    own = math.log(4 * roundings * unit) + previous / 2
+    own = np.log(relative) + np.maximum(log_bound, log_before) / 2
     allowed = 2 * np.logaddexp(log_bound / 2, own)
     evaluation = 2.0**-50 * (1 + np.abs(np.where(np.isfinite(log_bound), log_bound, 0.0)))  # of log_bound itself
     return allowed + evaluation, exp(2 * own)
@@ -136,10 +139,6 @@ def logs(values: np.ndarray) -> np.ndarray:
     """ln x, and −∞ for x ≤ 0."""
     positive = values > 0
     return np.where(positive, np.log(np.where(positive, values, 1.0)), -np.inf)
-
-
-def _precision(trace: Trace) -> tuple[float, float]:
-    return _PRECISIONS.get(trace.setting.dtype, _PRECISIONS["float64"])
 
 
 def _log(x: float) -> float:

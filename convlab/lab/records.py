@@ -32,6 +32,10 @@ def save_trace(folder: Path, name: str, trace: Trace, origin: Mapping[str, Any])
         "floor": dict(trace.floor),
         "error": dict(trace.error),
         "rows_per_step": trace.rows_per_step,
+        "dimension": trace.dimension,
+        "rows": trace.rows,
+        "relative": dict(trace.relative),
+        "confirms_only": list(trace.confirms_only),
         "data": str(origin.get("data", "")),
     }
     span = f"{name}-s{trace.seeds[0]}-{trace.seeds[-1] + 1}"
@@ -65,6 +69,10 @@ def load_trace(paths: Sequence[Path], seeds: int, label: str) -> Trace:
         status=tuple(status),
         rows_per_step=record["rows_per_step"],
         label=label,
+        dimension=record["dimension"],
+        rows=record["rows"],
+        relative=record["relative"],
+        confirms_only=tuple(record["confirms_only"]),
         origin={"data": record["data"], "files": " ".join(path.name for path in paths)},
     )
 

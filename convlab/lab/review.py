@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from convlab.core.errors import ConvlabError
+from convlab.core.errors import ConvlabError, NothingFinished
 from convlab.core.results import Kind, Results
 from convlab.core.trace import Trace
 from convlab.lab import catalog, docket, folders, records, store
@@ -30,6 +30,13 @@ class Outcome:
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        rulings = "\n".join(
+            f"  {self.results.traces[verdict.cells[0]].label}: {verdict.theorem}: {verdict.ruling}: {verdict.why}"
+            for verdict in self.results.verdicts
+        )
+        return f"Outcome of '{self.results.name}' in {self.folder}\n{rulings}"
+
     @property
     def well(self) -> bool:
         return self.results.as_expected and not self.failures
@@ -44,8 +51,10 @@ def results_of(index: Mapping[str, Any], folder: Path, failures: str = "", allow
             numbers[number] = len(traces)
             paths = [folder / Path(str(name)).name for name in cell["tasks"]]
             traces.append(records.load_trace(paths, cell["seeds"], cell["label"]))
+    if failures and not traces:
+        raise NothingFinished(failures)
     if not traces:
-        raise ConvlabError(failures or f"{folder}: no finished task to judge; run the experiment again")
+        raise ConvlabError(f"{folder}: no finished task to judge; run the experiment again")
     facts = [index["cells"][number]["facts"] for number in numbers]
     together = [tuple(numbers[cell] for cell in group) for group in index["groups"]]
     return docket.results_of(index["experiment"], index["kind"], traces, facts, together, allow_code)

@@ -16,7 +16,7 @@ import numpy as np
 from convlab.core.problem import Problem
 from convlab.core.trace import Trace
 from convlab.lab import loop
-from convlab.lab.measure import errors, floors, measure
+from convlab.lab.measure import errors, floors, measure, relative_errors
 from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
 
@@ -138,6 +138,10 @@ def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[st
         status=_status(settled, ends, next(iter(measured.values()))["gap"]),
         rows_per_step=float(settled.oracle.rows_per_step(settled.problem)),
         label=cell.label,
+        dimension=sum(int(np.size(leaf)) for leaf in jax.tree.leaves(settled.problem.theta0)),
+        rows=settled.problem.rows,
+        relative=relative_errors(settled.problem),
+        confirms_only=tuple(name for name, output in settled.program.outputs if output.confirms_only),
     )
 
 

@@ -68,14 +68,33 @@ def told_in_one_line(folder: Path) -> Iterator[None]:
         raise ConvlabError(f"{where}: {reason}; {kept}") from error
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time in this folder. The lock is the kernel's: it ends with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a network's disk may know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def require_writable(folder: Path) -> None:
     """Raise one helpful line now, before anything is computed, where the folder cannot be written."""
+    probe = folder / f".{os.getpid()}.probe"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.probe"
         probe.write_bytes(b"")
         probe.unlink()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        with contextlib.suppress(OSError, ValueError):
+            probe.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
         raise ConvlabError(f"{folder}: results cannot be written ({reason}); name another folder with --out") from None
 

@@ -15,24 +15,33 @@ from convlab.lab.interrupts import heeded
 
 
 def test_an_interrupt_that_is_swallowed_ends_the_scope() -> None:
-    after = []
-    with pytest.raises(KeyboardInterrupt), heeded() as ask:
-        ask()
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        after.append("went on")
-        with pytest.raises(KeyboardInterrupt):
+    after: list[str] = []
+
+    def swallow() -> None:
+        with heeded() as ask:
             ask()
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            after.append("went on")
+            with pytest.raises(KeyboardInterrupt):
+                ask()
+
+    with pytest.raises(KeyboardInterrupt):
+        swallow()
     assert after == ["went on"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_interrupt_that_is_replaced_is_one_still() -> None:
-    with pytest.raises(KeyboardInterrupt), heeded():
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            raise ValueError("Can't close the ZIP file while there is an open writing handle on it") from None
+    def replace() -> None:
+        with heeded():
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise ValueError("Can't close the ZIP file while there is an open writing handle on it") from None
+
+    with pytest.raises(KeyboardInterrupt):
+        replace()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -9,25 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toys import newton_of, setting_of, theorem_of, trace_of
+from toys import CHECKPOINTS as T
+from toys import chi_squares, newton_of, ruled, setting_of, theorem_of, trace_of
 
-from convlab.core.setting import Known
-from convlab.core.theorem import Assumption, Theorem
+from convlab.core.setting import Known, Setting
+from convlab.core.theorem import Assumption
 from convlab.core.trace import Trace
-from convlab.core.verdict import Verdict
 from convlab.lab.judge import judge
 
-T = [0, 1, 2, 5, 10]
 U = 2.0**-53
-
-
-def ruled(theorem: Theorem, *traces: Trace, sweep: str = "trajectory") -> Verdict:
-    return judge("toy", theorem, traces, tuple(range(len(traces))), sweep)  # type: ignore[arg-type]
-
-
-def chi_squares(seeds: int, mean: np.ndarray | float, key: int = 11) -> np.ndarray:
-    """Gaussian squares with these means at T, independent: the skewness of a one-dimensional gap."""
-    return np.random.default_rng(key).standard_normal((seeds, len(T))) ** 2 * mean
 
 
 # --- every run ---
@@ -86,57 +76,6 @@ def test_a_loose_bound_is_called_loose() -> None:
     assert ruled(theorem_of(), trace_of(T, np.full(5, 1e-6))).why.endswith(": the bound is loose here")
 
 
-# --- the rounding floor ---
-
-STEEP = theorem_of(lambda setting, t: 10.0 ** (-4 * t))
-
-
-def test_bounds_below_the_floor_are_not_judged() -> None:
-    stagnating = trace_of(T, [1, 1e-5, 1e-9, 5e-15, 5e-15], floor=1e-14)
-    verdict = ruled(STEEP, stagnating)
-    assert verdict.ruling == "holds"
-    assert verdict.why.endswith("; at 2 of 4 points the bound lies below the rounding floor")
-    assert verdict.ratio is not None
-    assert np.isnan(verdict.ratio[2:]).all()
-    assert verdict.worst_ratio == pytest.approx(0.1)
-    # stagnating some floors above it is still rounding
-    assert ruled(STEEP, trace_of(T, [1, 1e-5, 1e-9, 5e-13, 5e-13], floor=1e-14)).ruling == "holds"
-
-
-def test_far_above_a_floor_nothing_is_excused() -> None:
-    assert ruled(STEEP, trace_of(T, [1, 1e-5, 1e-9, 1e-9, 1e-9], floor=1e-14)).ruling == "violated"
-
-
-def test_a_measurement_below_the_floor_holds_if_the_bound_lies_above_it() -> None:
-    assert ruled(theorem_of(), trace_of(T, [1, 0, 0, 0, 0], floor=0.01)).ruling == "holds"
-    verdict = ruled(theorem_of(), trace_of(T, [1, 0, 0, 0, 0], floor=0.15))
-    assert verdict.ruling == "holds"
-    assert "1 of 4 points" in verdict.why
-
-
-def test_where_all_is_below_the_floor_nothing_is_ruled() -> None:
-    verdict = ruled(STEEP, trace_of(T, [1, 1e-9, 1e-9, 1e-9, 1e-9], floor=1e-2))
-    assert (verdict.ruling, verdict.worst_ratio) == ("inconclusive", None)
-    assert verdict.why == "at all 4 points the bound lies below the rounding floor"
-
-
-def test_a_bound_that_contracts_faster_than_floating_point_is_not_refuted_by_rounding() -> None:
-    once = theorem_of(lambda setting, t: 0.0)
-    verdict = ruled(once, trace_of([0, 1, 2, 3], [1, (2 * U) ** 2, (2 * U) ** 4, 0]))
-    assert verdict.ruling == "inconclusive"
-    assert ruled(once, trace_of([0, 1, 2, 3], [1, 1e-20, 1e-30, 1e-30])).ruling == "violated"
-    assert ruled(once, trace_of([0, 1, 2], [0, 0, 0])).ruling == "inconclusive"  # started at the minimiser
-
-
-def test_extreme_numbers_raise_no_warning() -> None:
-    tiny = theorem_of(log_bound=lambda setting, t: -5000.0 * t)
-    assert ruled(tiny, trace_of(T, [1, 1, 1, 1, 1])).ruling == "violated"
-    assert "1e+217" in ruled(tiny, trace_of([0, 1], [1, 1])).why
-    huge = theorem_of(log_bound=lambda setting, t: 5000.0 * t)
-    assert ruled(huge, trace_of(T, [1, 1e308, 1e308, 1e308, 1e308])).ruling == "holds"
-    assert ruled(huge, trace_of(T, chi_squares(32, 1e306)), sweep="horizon sweep").ruling == "holds"
-
-
 # --- divergence ---
 
 
@@ -158,6 +97,18 @@ def test_a_divergence_violates_an_upper_bound() -> None:
 def test_a_lower_bound_is_not_violated_by_a_divergence() -> None:
     lower = theorem_of(kind="lower")
     assert ruled(lower, trace_of(T, [5, 5, 5, np.nan, np.nan])).ruling == "holds"
+
+
+def test_an_infinite_measurement_exceeds_every_finite_bound() -> None:
+    verdict = ruled(theorem_of(), trace_of(T, [1, 0.1, 0.1, np.inf, np.inf]))
+    assert (verdict.ruling, verdict.why) == ("violated", "the run diverged by t = 5, where the bound is 0.2000")
+    for sense in ("every run", "expectation"):
+        values = np.full((20, 5), 0.01)
+        values[3, 4] = np.inf
+        distance = theorem_of(sense=sense, quantity="dist2")
+        assert ruled(distance, trace_of(T, values, error=0.001, quantity="dist2")).ruling == "violated"
+    assert ruled(theorem_of(log_bound=lambda s, t: math.inf), trace_of(T, [1, 1, np.inf, 1, 1])).ruling == "holds"
+    assert ruled(theorem_of(kind="lower"), trace_of(T, [5, 5, 5, np.inf, np.inf])).ruling == "holds"
 
 
 # --- expectations ---
@@ -209,13 +160,17 @@ def test_on_a_bound_that_is_attained_it_is_seldom_wrong(seeds: int) -> None:
 
 
 def test_best_under_a_random_oracle_confirms_and_never_refutes() -> None:
-    best = theorem_of(output="best")
-    assert ruled(best, trace_of(T, np.full(5, 0.01), output="best")).ruling == "holds"
-    verdict = ruled(best, trace_of(T, np.full(5, 9.0), output="best"))
+    best = theorem_of(output="lowest")  # the name does not matter, what the output says of itself does
+
+    def trace(value: float, setting: Setting | None = None) -> Trace:
+        return replace(trace_of(T, np.full(5, value), setting, output="lowest"), confirms_only=("lowest",))
+
+    assert ruled(best, trace(0.01)).ruling == "holds"
+    verdict = ruled(best, trace(9.0))
     assert verdict.ruling == "inconclusive"
-    assert "may confirm, never refute" in verdict.why
-    exact = setting_of(10, ("convex", "exact oracle"))
-    assert ruled(best, trace_of(T, np.full(5, 9.0), exact, output="best")).ruling == "violated"
+    assert "'lowest' under a random oracle may confirm, never refute" in verdict.why
+    assert ruled(best, trace(9.0, setting_of(10, ("convex", "exact oracle")))).ruling == "violated"
+    assert ruled(best, replace(trace(9.0), confirms_only=())).ruling == "violated"
 
 
 # --- lower bounds, horizons, steps, sweeps ---
@@ -269,6 +224,11 @@ def test_per_step_stops_at_the_floor_and_at_a_divergence() -> None:
     newton = newton_of()
     at_floor = trace_of(range(5), [0.1, 0.001, 1e-7, 3e-13, 3e-13], quantity="dist2", floor=1e-13)
     assert ruled(newton, at_floor).ruling == "holds"
+    never_above = ruled(newton, trace_of(range(3), [1e-20, 1e-22, 1e-22], quantity="dist2", floor=1e-20))
+    assert never_above.ruling == "inconclusive"
+    assert (
+        never_above.why == "every step starts below the rounding floor: what a bound says of such a point is rounding"
+    )
     gone = ruled(newton, trace_of(range(4), [0.5, 0.2, np.nan, np.nan], quantity="dist2"))
     assert (gone.ruling, gone.why) == ("violated", "the run diverged by t = 2, where the bound is 0.0400")
 

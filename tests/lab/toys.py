@@ -11,6 +11,10 @@ import numpy as np
 from convlab.core.setting import Hyper, Known, Setting
 from convlab.core.theorem import Instance, Rate, Theorem, needs
 from convlab.core.trace import Trace
+from convlab.core.verdict import Verdict
+from convlab.lab.judge import judge
+
+CHECKPOINTS = [0, 1, 2, 5, 10]
 
 
 def theorem_of(bound: Callable[[Setting, int], float] | None = None, **changes: Any) -> Theorem:
@@ -79,3 +83,12 @@ def trace_of(
         error={quantity: error},
         status=tuple("diverged" if np.isnan(row).any() else "done" for row in values),
     )
+
+
+def ruled(theorem: Theorem, *traces: Trace, sweep: str = "trajectory") -> Verdict:
+    return judge("toy", theorem, traces, tuple(range(len(traces))), sweep)  # type: ignore[arg-type]
+
+
+def chi_squares(seeds: int, mean: np.ndarray | float, key: int = 11) -> np.ndarray:
+    """Gaussian squares with these means at CHECKPOINTS, independent: the skewness of a one-dimensional gap."""
+    return np.random.default_rng(key).standard_normal((seeds, len(CHECKPOINTS))) ** 2 * mean

@@ -1,0 +1,124 @@
+"""What floating point alone can do to a run: how far it may carry the root of a judged quantity.
+
+Roots, since rounding moves points. With ρ the distance by which rounding moves the judged point, each quantity q obeys
+
+    |√q(θ + δ) − √q(θ)| ≤ Λ‖δ‖:   Λ = 1 for ‖θ − θ*‖²,  L for ‖∇R‖²,  √(L/2) for the gap, as |∇√gap| = ‖∇R‖/(2√gap)
+
+so that a distance error moves q itself by 2Λρ√q to first order, far more than by the square (Λρ)² that it leaves at θ*.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from convlab.core.setting import Setting
+from convlab.core.theorem import Theorem
+from convlab.core.trace import Trace
+
+U = 2.0**-53  # the unit roundoff of measurements, whatever the run's precision
+_STEP = 4.0  # roundings of θ − η g: of η, g, their product, the difference
+# unit roundoff, and the square of the least normal number (of float64 the least normal square, as measured)
+_PRECISIONS = {
+    "float64": (2.0**-53, 2.0**-1022),
+    "float32": (2.0**-24, 2.0**-252),
+    "bfloat16": (2.0**-8, 2.0**-252),
+    "float16": (2.0**-11, 2.0**-28),
+}
+
+
+def least(trace: Trace) -> float:
+    """The size below which squares underflow."""
+    return _precision(trace)[1]
+
+
+def relative_step(trace: Trace) -> float:
+    """The rounding of one step relative to its point's distance from θ*: four roundings, and those of a gradient's
+    sums, at most u for each term (which XLA's dot products come near to, where all terms are alike)."""
+    return (_STEP + trace.rows + trace.dimension - 1) * _precision(trace)[0]
+
+
+def relative_measurement(theorem: Theorem, trace: Trace) -> float:
+    """The relative error of a measured quantity, and of what the bound was measured from (D, initial_gap)."""
+    return 2 * (trace.rows + trace.dimension) * U + trace.relative.get(theorem.quantity, 0.0)
+
+
+def condition(setting: Setting) -> float:
+    """L/μ, or 1 where it is unknown."""
+    return setting["L"] / setting["mu"] if {"L", "mu"} <= setting.known.keys() and setting["mu"] > 0 else 1.0
+
+
+def drift(theorem: Theorem, trace: Trace, t: int) -> float:
+    """ρ: how far gradients and points that are rounded to an absolute error can carry a run from the exact one.
+
+    A gradient errs by ε near θ* (the root of its floor, which is at least L·u‖θ*‖) and a point by u‖θ*‖ ≤ ε/L, so that
+    a gradient step errs by (η + 1/L)ε, and one that multiplies by an inverse Hessian by (1/μ + 1/L)ε. Steps that do not
+    expand distances add these up, t times, and no more than 1/(1 − r) times where each contracts by
+    r = max(|1 − ηL|, |1 − ημ|) and the last point is judged. Without L nothing is known; then 0.
+    """
+    setting = trace.setting
+    if "L" not in setting.known or not setting["L"] > 0:
+        return 0.0
+    smooth, mu = setting["L"], setting["mu"] if "mu" in setting.known else 0.0
+    gradient_step = "gradient step" in setting.traits
+    eta = 1 / mu if mu > 0 and not gradient_step else _longest_step(setting, t, 1 / smooth)
+    steps = 1.0 if theorem.valid == "per step" else float(t)
+    if gradient_step and mu > 0 and theorem.output == "last" and setting.constant_step:
+        contraction = max(abs(1 - eta * smooth), abs(1 - eta * mu))
+        steps = min(steps, 1 / (1 - contraction)) if contraction < 1 else steps
+    return steps * (eta + 1 / smooth) * math.sqrt(trace.floor.get("grad_norm2", 0.0))
+
+
+def _longest_step(setting: Setting, t: int, default: float) -> float:
+    """The larger of the first step and the last: schedules fall, or warm up and fall."""
+    if not {"step_size", "learning_rate"} & setting.hyper.keys():
+        return default
+    return max(abs(setting.step_size(0)), abs(setting.step_size(max(t - 1, 0))))
+
+
+def lipschitz(theorem: Theorem, trace: Trace, k: int) -> np.ndarray:
+    """Λ [S] at checkpoint k; for the gap of a convex R ‖∇R(θ)‖/(2√gap) at the point itself, where it was measured."""
+    seeds, known = len(trace.seeds), trace.setting.known
+    smooth = known["L"].value if "L" in known else math.inf
+    if theorem.quantity == "dist2":
+        return np.ones(seeds)
+    if theorem.quantity == "grad_norm2":
+        return np.full(seeds, smooth)
+    largest = np.full(seeds, math.sqrt(smooth / 2))
+    gap, slope = _column(trace, theorem.output, "gap", k), _column(trace, theorem.output, "grad_norm2", k)
+    if gap is None or slope is None:
+        return largest
+    there = np.isfinite(gap) & np.isfinite(slope) & (gap > 0)
+    steep = np.sqrt(np.where(there, slope, 0.0)) + math.sqrt(trace.floor.get("grad_norm2", 0.0))
+    return np.where(there, np.minimum(steep / (2 * np.sqrt(np.where(there, gap, 1.0))), largest), largest)
+
+
+def stretch(theorem: Theorem, trace: Trace, k: int, lambdas: np.ndarray) -> np.ndarray:
+    """max(1, Λ‖θ − θ*‖/√q) [S], of ‖θ − θ*‖/√q the larger of its values at checkpoint k and at the start.
+
+    So much larger relative to √q is a rounding that was relative to ‖θ − θ*‖. For a quadratic's gap it is 1 along
+    eigenvectors and at most √κ. Where the distance was not measured it is unknown, and taken for 1.
+    """
+    farthest = np.zeros_like(lambdas)
+    for at in {k, *np.flatnonzero(trace.t == 0)}:
+        value = _column(trace, theorem.output, theorem.quantity, at)
+        distance = _column(trace, theorem.output, "dist2", at)
+        if value is None or distance is None:
+            return np.ones_like(lambdas)
+        there = np.isfinite(value) & np.isfinite(distance) & (value > 0)
+        ratio = np.sqrt(np.where(there, distance, 0.0)) / np.sqrt(np.where(there, value, 1.0))
+        farthest = np.maximum(farthest, ratio)
+    return np.asarray(np.maximum(1.0, np.where(np.isfinite(lambdas), lambdas, 0.0) * farthest))
+
+
+def _column(trace: Trace, output: str, quantity: str, k: int) -> np.ndarray | None:
+    quantities = trace.measured.get(output, {})
+    if quantity not in quantities:
+        return None
+    column: np.ndarray = np.asarray(quantities[quantity], dtype=float)[:, k]
+    return column
+
+
+def _precision(trace: Trace) -> tuple[float, float]:
+    return _PRECISIONS.get(trace.setting.dtype, _PRECISIONS["float64"])
