@@ -1,6 +1,6 @@
 """Result files: the only place that touches them. A task is one pair of files, written whole or not at all.
 
-``ID.npz`` holds the arrays and, as the member ``record``, canonical JSON (sorted keys, no NaN) with the SHA-256 of the
+``ID.npz`` holds the arrays and, as the member ``record``, canonical JSON (sorted keys, no NaN) with the SHA-256 of itself and the
 arrays: equal runs write equal bytes. ``ID.json`` beside it holds the same record for readers, and what may differ from
 machine to machine: versions, host, device, times. A file that fails its checksum counts as absent.
 """
@@ -104,7 +104,8 @@ def save_task(
 ) -> Path:
     """Write a finished task as its pair of files and return the path of the scientific one."""
     content = {key: np.ascontiguousarray(value) for key, value in sorted(arrays.items())}
-    signed = {**record, "schema": SCHEMA, "sha256": _checksum(content)}
+    signed = {**record, "schema": SCHEMA}
+    signed["sha256"] = _checksum(signed, content)
     buffer = io.BytesIO()
     text = np.frombuffer(canonical(signed).encode(), np.uint8)
     np.savez_compressed(buffer, allow_pickle=False, **content, record=text)
@@ -127,7 +128,7 @@ def load_task(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         record = json.loads(arrays.pop("record").tobytes().decode())
         if record["schema"] > SCHEMA:
             raise ConvlabError(f"{path}: written by a newer convlab (schema {record['schema']}); update convlab")
-        if record["sha256"] != _checksum(arrays):
+        if record["sha256"] != _checksum(record, arrays):
             raise ValueError("checksum")
     except FileNotFoundError:
         raise ConvlabError(f"{path}: no such task file; run the experiment again") from None
@@ -139,8 +140,8 @@ def load_task(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return record, arrays
 
 
-def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    sha = hashlib.sha256()
+def _checksum(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    sha = hashlib.sha256(canonical({key: value for key, value in record.items() if key != "sha256"}).encode())
     for key, value in sorted(arrays.items()):
         sha.update(f"{key}:{value.dtype.str}:{value.shape};".encode())
         sha.update(np.ascontiguousarray(value).tobytes())
