@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,19 @@ WHY = (
 )
 
 
-def trace(step: str, horizon: int) -> Trace:
+def trace(step: str, horizon: int, gaps: Sequence[Sequence[float]] = ((1.0, 1.0),)) -> Trace:
+    """Of one seed for each row of gaps; one that ends with NaN has diverged."""
     setting = Setting("huber", "exact", "gd", horizon, hyper={"step_size": Hyper(step, 0.1)})
-    points = {"last": {"gap": np.ones((1, 2))}}
-    return Trace(setting, np.array([0, horizon]), (0,), points, {}, {}, ("done",), label=f"gd, step_size = {step}")
+    points = {"last": {"gap": np.array(gaps)}}
+    status = tuple("diverged" if math.isnan(row[-1]) else "done" for row in gaps)
+    t = np.linspace(0, horizon, len(gaps[0])).astype(int)
+    return Trace(setting, t, tuple(range(len(gaps))), points, {}, {}, status, label=f"gd, step_size = {step}")
 
 
-def results(*rulings: tuple[str, str | None]) -> Results:
-    slope = Slope(1.0, 0.9987654, 1.0012345, (10, 100), "power", "bound")
+SLOPE = Slope(1.0, 0.9987654, 1.0012345, (10, 100), "power", "bound")
+
+
+def results(*rulings: tuple[str, str | None], slope: Slope | None = SLOPE) -> Results:
     verdicts = tuple(
         Verdict("gd_smooth_convex", (0, 1), ruling, WHY, 1.0, 100, slope, 1.0, expect)  # type: ignore[arg-type]
         for ruling, expect in rulings

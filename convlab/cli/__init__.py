@@ -55,7 +55,7 @@ class _Program(click.Group):
         except ConvlabError as error:
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
-            return MISTAKE
+            return error.exit_code
         except click.Abort:
             click.echo("interrupted" + _how_to_resume(arguments), err=True)
             return INTERRUPTED
@@ -201,14 +201,18 @@ def list_(kind: str | None) -> int:
     return ALL_WELL
 
 
-@main.command(short_help="Say what a theorem states, assumes and reaches.")
-@click.argument("theorem")
+@main.command(short_help="Say what a plug-in is and takes; of a theorem, what it states.")
+@click.argument("name", metavar="NAME")
 @_code
-def explain(theorem: str, allow_code: bool) -> int:
-    """Say what a theorem states and assumes, which constants it reads, its source, and the instance that attains it."""
-    from convlab.cli.lists import show_theorem
+def explain(name: str, allow_code: bool) -> int:
+    """Say what anything in `convlab list` is.
 
-    show_theorem(theorem, allow_code)
+    Of a problem, oracle, optimizer, output or plot: what it computes and which parameters it takes. Of a theorem: what
+    it states and assumes, which constants it reads, its source, and the instance that attains it.
+    """
+    from convlab.cli.explain import explain as show
+
+    show(name, allow_code)
     return ALL_WELL
 
 
@@ -218,17 +222,13 @@ def explain(theorem: str, allow_code: bool) -> int:
 @_code
 def check(experiment: str, sets: tuple[str, ...], allow_code: bool) -> int:
     """Check an experiment file, its [quick] table too, without running it. All mistakes are told at once."""
-    from convlab.lab.claims import count
+    from convlab.lab.claims import counts
     from convlab.lab.config import check_experiment
 
     found = check_experiment(experiment, sets, allow_code)
     click.echo(f"{found.name}: {found.title}")
-    parts = (
-        (len(found.problems), "problem"),
-        (len(found.optimizers), "optimizer"),
-        (count(found), "cell"),
-        (len(found.claims), "claim"),
-    )
+    numbers = (*counts(found), len(found.claims))
+    parts = zip(numbers, ("problem", "optimizer", "cell", "claim"), strict=True)
     click.echo("ok: " + ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in parts))
     return ALL_WELL
 

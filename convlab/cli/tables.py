@@ -1,4 +1,4 @@
-"""What a run found, as a table: the rulings, why, what was written, and one line that sums it up."""
+"""What a run found, as tables: the runs, the rulings, why, what was written, and one line that sums it up."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from convlab.cli.runs import cell_label, show_runs
+
 if TYPE_CHECKING:
     from convlab.core.results import Results
-    from convlab.core.trace import Trace
     from convlab.core.verdict import Verdict
 
 PIPED_WIDTH = 120  # columns, where the output is no terminal
 SHORTEST_LABEL = 24  # columns that the label of a run has at least, where a verdict is one line
 _COLOURS = {"holds": "green", "violated": "red", "inconclusive": "yellow", "not applicable": "cyan"}
-_AGAINST = {"power": "log t", "linear": "per step", "order": "order"}
+_UNITS = {"power": "in log t", "linear": "per step", "order": "order"}
+WIDEST_POWER = 1.0  # of the interval of a power rate; a wider one says that no power law describes the curve
 
 
 class Outcome(Protocol):
@@ -56,13 +58,17 @@ def console() -> Console:
 
 
 def show_outcome(outcome: Outcome) -> int:
-    """Prints verdicts, reasons, files, failures and the summary; returns the exit code."""
+    """Prints runs, verdicts, reasons, files, failures and the summary; returns the exit code."""
     results = outcome.results
     screen = console()
     screen.print(Text(results.title, style="bold"))
-    if results.verdicts:
-        screen.print(fitting_table(results, screen))
-        show_reasons(screen, results.verdicts)
+    show_runs(results, screen)
+    shown = [verdict for verdict in results.verdicts if verdict.expect or verdict.ruling != "not applicable"]
+    if shown:
+        screen.print(fitting_table(results, shown, screen))
+        show_reasons(screen, shown)
+    if unasked := len(results.verdicts) - len(shown):
+        screen.print(f"not applicable: {_counted(unasked, 'theorem/run pair')}; verdicts.csv says why\n")
     for path in outcome.files:
         click.echo(Path(path).resolve())
     for failure in outcome.failures:
@@ -71,16 +77,16 @@ def show_outcome(outcome: Outcome) -> int:
     return 0 if results.as_expected and not outcome.failures else 1
 
 
-def fitting_table(results: Results, screen: Console) -> Table:
+def fitting_table(results: Results, verdicts: Sequence[Verdict], screen: Console) -> Table:
     """One line for each verdict where that fits (long labels of runs may be folded), else several."""
-    wide = verdict_table(results, narrow=False)
+    wide = verdict_table(results, verdicts, narrow=False)
     needed = Measurement.get(screen, screen.options.update(max_width=10_000), wide).maximum
-    longest = max(len(cell_label(results.traces, verdict.cells)) for verdict in results.verdicts)
+    longest = max(len(cell_label(results.traces, verdict.cells)) for verdict in verdicts)
     fits = needed - max(longest - SHORTEST_LABEL, 0) <= screen.width
-    return wide if fits else verdict_table(results, narrow=True)
+    return wide if fits else verdict_table(results, verdicts, narrow=True)
 
 
-def verdict_table(results: Results, narrow: bool) -> Table:
+def verdict_table(results: Results, verdicts: Sequence[Verdict], narrow: bool) -> Table:
     """One row per verdict, numbered as the reasons below the table are; a narrow row has several lines."""
     gap = 1 if narrow else 2
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, gap - 1, 0, 0))
@@ -90,15 +96,19 @@ def verdict_table(results: Results, narrow: bool) -> Table:
         table.add_column("theorem", no_wrap=True)
     table.add_column("ruling", overflow="fold", min_width=16, max_width=17)
     table.add_column("measured\n/bound" if narrow else "worst measured\n/bound", no_wrap=True)
-    table.add_column("slope,\nclaimed" if narrow else "slope [interval]", no_wrap=True)
+    units = {unit_text(verdict) for verdict in verdicts} - {""}
+    unit = f"\n{units.pop()}" if len(units) == 1 else ""
+    header = Text(f"slope [interval]{unit}" + (",\nclaimed" if narrow else ""))
+    table.add_column(header, no_wrap=True)
     if not narrow:
         table.add_column("claimed", no_wrap=True)
-    for number, verdict in enumerate(results.verdicts, start=1):
+    for number, verdict in enumerate(verdicts, start=1):
         label = cell_label(results.traces, verdict.cells)
-        worst, slope, claimed = worst_text(verdict), slope_text(verdict), claimed_text(verdict)
+        worst, slope, claimed = worst_text(verdict), slope_text(verdict), claimed_text(verdict, with_unit=not unit)
         if narrow:
             run = Text.assemble(label, "\n", (verdict.theorem, "dim"))
-            measured = "\n".join([*slope.replace(" [", "\n[").split("\n"), *([f"{claimed}"] if claimed else [])])
+            measured = "\n".join([slope, *([claimed] if claimed else [])])
+            measured = measured.replace(" [", "\n[").replace(" (against", "\n(against").replace(" (no", "\n(no")
             table.add_row(str(number), run, ruling_text(verdict), worst.replace(" at", "\nat"), measured)
         else:
             table.add_row(str(number), label, verdict.theorem, ruling_text(verdict), worst, slope, claimed)
@@ -121,9 +131,9 @@ def show_reasons(screen: Console, verdicts: Sequence[Verdict]) -> None:
 
 
 def ruling_text(verdict: Verdict) -> Text:
-    """The ruling with a mark: ✓ as expected, ✗ not."""
-    mark = "✓" if verdict.as_expected else "✗"
-    text = Text(f"{mark} {verdict.ruling}", style=_COLOURS.get(verdict.ruling, ""))
+    """The ruling with a mark: ✓ as a claim expects, ✗ not; none where no claim expects anything."""
+    mark = "✗ " if not verdict.as_expected else "✓ " if verdict.expect is not None else ""
+    text = Text(f"{mark}{verdict.ruling}", style=_COLOURS.get(verdict.ruling, ""))
     if not verdict.as_expected and verdict.expect is not None:
         text.append(f"\nexpected {verdict.expect}", style="bold red")
     return text
@@ -138,44 +148,48 @@ def worst_text(verdict: Verdict) -> str:
 
 
 def slope_text(verdict: Verdict) -> str:
-    """The measured slope with its interval."""
+    """The measured slope with its interval, or the word that no power law describes the curve."""
     slope = verdict.slope
     if slope is None:
         return "–"
-    return f"{number_text(slope.value, 3)} [{number_text(slope.low, 3)}, {number_text(slope.high, 3)}]"
+    if (slope.kind, slope.against) == ("power", "t") and slope.high - slope.low > WIDEST_POWER:
+        return f"{three_digits(slope.value)} (no power law)"
+    return f"{three_digits(slope.value)} [{three_digits(slope.low)}, {three_digits(slope.high)}]"
 
 
-def claimed_text(verdict: Verdict) -> str:
-    """The claimed slope, and what it is a slope against."""
+def claimed_text(verdict: Verdict, with_unit: bool) -> str:
+    """The claimed slope and, where the header does not say it, what it is a slope of."""
+    claimed = "" if verdict.claimed is None or verdict.slope is None else three_digits(verdict.claimed)
+    unit = f"({unit_text(verdict)})" if with_unit and verdict.slope is not None else ""
+    return f"{claimed} {unit}".strip()
+
+
+def unit_text(verdict: Verdict) -> str:
+    """What the slope is a slope of."""
     slope = verdict.slope
     if slope is None:
         return ""
-    against = "bound" if slope.against == "bound" else _AGAINST[slope.kind]
-    return f"({against})" if verdict.claimed is None else f"{verdict.claimed:.3g} ({against})"
+    return "against the bound" if slope.against == "bound" else _UNITS[slope.kind]
 
 
-def number_text(value: float, decimals: int = 4) -> str:
-    """So many decimals where that says something, else three digits.
+def three_digits(value: float) -> str:
+    """Three significant digits, a zero at the end too.
+
+    >>> three_digits(-0.0063149), three_digits(1.0), three_digits(123.4), three_digits(1.5e-7)
+    ('-0.00631', '1.00', '123', '1.50e-07')
+    """
+    return f"{value:#.3g}".removesuffix(".")
+
+
+def number_text(value: float) -> str:
+    """Four decimals where that says something, else three digits.
 
     >>> number_text(1.0), number_text(2.5e-9), number_text(float("inf"))
     ('1.0000', '2.50e-09', 'inf')
     """
     if not math.isfinite(value):
         return str(value)
-    return f"{value:.{decimals}f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
-
-
-def cell_label(traces: Sequence[Trace], cells: tuple[int, ...]) -> str:
-    """The run's label; for a sweep what its runs have in common, and their horizons."""
-    present = [traces[cell] for cell in cells if 0 <= cell < len(traces)]
-    if not present:
-        return "–"
-    labels = [trace.label or trace.setting.optimizer for trace in present]
-    if len(present) == 1:
-        return labels[0]
-    shared = [part for part in labels[0].split(", ") if all(part in label.split(", ") for label in labels)]
-    horizons = sorted({trace.setting.horizon for trace in present})
-    return ", ".join([*(shared or labels[:1]), f"T = {horizons[0]} … {horizons[-1]}"])
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
 def summary(outcome: Outcome) -> str:
@@ -187,7 +201,8 @@ def summary(outcome: Outcome) -> str:
         first = f"{_counted(len(verdicts), 'ruling')} on claims: {expected} as expected"
     else:
         violated = sum(verdict.ruling == "violated" for verdict in verdicts)
-        first = f"{_counted(len(verdicts), 'ruling')}, no claims: {violated} violated"
+        applied = sum(verdict.ruling != "not applicable" for verdict in verdicts)
+        first = f"{_counted(applied, 'ruling')}, no claims: {violated} violated"
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     tasks = f"{_counted(outcome.ran, 'task')} run, {outcome.reused} reused{failed}"
     return f"{first}; {tasks}; {outcome.seconds:.1f} s"

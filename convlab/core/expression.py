@@ -79,6 +79,8 @@ def _parse(text: str) -> ast.expr:
     if len(text) > _LONGEST:
         raise ConvlabError(f"'{text[:40]}…' has {len(text)} characters; an expression has at most {_LONGEST}")
     try:
+        if "#" in text:  # Python would take the rest for a comment
+            raise ValueError
         tree = ast.parse(text.strip(), mode="eval").body
         _refuse_all_else(tree, text)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
@@ -103,6 +105,8 @@ def _refuse_all_else(node: ast.expr, text: str) -> None:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             _refuse_all_else(left, text)
             _refuse_all_else(right, text)
+        case ast.BinOp(op=ast.BitXor()):
+            raise ConvlabError(f"'{text}': write ** for powers")
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             _refuse_all_else(operand, text)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:

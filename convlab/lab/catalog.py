@@ -6,10 +6,12 @@ imports one plug-in when it is wanted. Where every plug-in is deleted the catalo
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +25,11 @@ FOREIGN_KINDS = ("problems", "oracles", "optimizers", "theorems")  # those that 
 PACKAGE = Path(__file__).resolve().parents[1]
 _FOREIGN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _OPTAX = re.compile(r"optax(\.[A-Za-z]\w*)+")
+_WELL_KNOWN = (  # optax's, so that `adam` is understood without importing it
+    *("adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lamb", "lars", "lbfgs"),
+    *("lion", "nadam", "nadamw", "noisy_sgd", "novograd", "optimistic_gradient_descent", "polyak_sgd", "radam"),
+    *("rmsprop", "rprop", "sgd", "sign_sgd", "sm3", "yogi"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,26 @@ class Catalog:
             return PlugIn(kind, name)
         names = self.names(kind)
         if name not in names:
-            near = nearest(name, names)
-            hint = f"any optax optimizer is 'optax.NAME'; {near}" if kind == "optimizers" else near
-            raise ConvlabError(f"unknown {kind[:-1]} {_shown(name)}; {hint}")
+            raise ConvlabError(f"unknown {kind[:-1]} {_shown(name)}; {_hint(kind, name, names)}")
         plug_in = self.read(kind, name)
         if plug_in.fault:
             raise ConvlabError(f"{kind[:-1]} '{name}' cannot be used: {plug_in.path}: {plug_in.fault}")
         return plug_in
+
+    def named(self, name: str) -> list[PlugIn]:
+        """The plug-ins of this name, of whatever kind; ConvlabError with the nearest of all kinds where there are none.
+
+        Nothing is imported, so of ``optax.NAME`` no more is known than its name.
+        """
+        if _OPTAX.fullmatch(name):
+            return [self.find("optimizers", name)]
+        found = [self.read(kind, name) for kind in KINDS if name in self.names(kind)]
+        if not found:
+            known = [each for kind in KINDS for each in self.names(kind)]
+            near = _near(name, known) or _near_in_optax(name)
+            hint = f"did you mean '{near}'?" if near else "`convlab list` shows what there is"
+            raise ConvlabError(f"nothing is called {_shown(name)}; {hint}")
+        return found
 
     def load(self, kind: str, name: str, allow_code: bool = False) -> Any:
         """Imports a plug-in and returns it: the function of its name, its THEOREM, or its plot function."""
@@ -95,8 +115,29 @@ def _optax(name: str) -> Any:
     except ModuleNotFoundError:
         raise ConvlabError(f"unknown optimizer '{name}'; optax has no module '{'.'.join(modules)}'") from None
     if not callable(found := getattr(module, last, None)):
-        raise ConvlabError(f"unknown optimizer '{name}'; {nearest(last, (n for n in dir(module) if n[0] != '_'))}")
+        near = _near(last, (each for each in dir(module) if each[0] != "_" and callable(getattr(module, each))))
+        hint = f"did you mean '{'.'.join([*modules, near])}'?" if near else f"{'.'.join(modules)} has no '{last}'"
+        raise ConvlabError(f"unknown optimizer '{name}'; {hint}")
     return found
+
+
+def _hint(kind: str, name: str, names: list[str]) -> str:
+    """What to write instead of an unknown name: of optax only where nothing of ours is near."""
+    if kind != "optimizers":
+        return nearest(name, names)
+    if not _near(name, names) and (near := _near_in_optax(name)):
+        return f"did you mean '{near}'?"
+    return f"any optax optimizer is 'optax.NAME'; {nearest(name, names)}"
+
+
+def _near_in_optax(name: str) -> str | None:
+    near = _near(name.lower(), _WELL_KNOWN, 0.75)
+    return f"optax.{near}" if near else None
+
+
+def _near(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The nearest of the names, if one is near."""
+    return next(iter(difflib.get_close_matches(word, sorted(set(names)), n=1, cutoff=cutoff)), None)
 
 
 def _import_foreign(module: str) -> ModuleType:

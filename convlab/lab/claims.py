@@ -47,6 +47,13 @@ def count(experiment: Experiment) -> int:
     return sum(sizes) * len(experiment.horizons)
 
 
+def counts(experiment: Experiment) -> tuple[int, int, int]:
+    """How many problems, optimizers (each with its oracle) and combinations there are once the lists are unfolded."""
+    problems = sum(_size(problem) for problem in experiment.problems)
+    optimizers = sum(_size(each) * _size(each.oracle) for each in experiment.optimizers)
+    return problems, optimizers, count(experiment)
+
+
 def unfold(part: Part) -> Iterator[Part]:
     """The part with each combination of values of its axes."""
     for values in itertools.product(*(part.parameters[name] for name in part.axes)):

@@ -122,7 +122,8 @@ def floors(problem: Problem, dtype: str) -> dict[str, float]:
 
 def relative_errors(problem: Problem) -> dict[str, float]:
     """Relative errors beyond the rounding of sums: a gap may be a plain difference where that is accurate enough."""
-    return {"gap": _ACCURATE} if problem.rows and problem.optimum is not None else {}
+    plain = problem.rows > 0 or problem.gap is None
+    return {"gap": _ACCURATE} if plain and problem.optimum is not None else {}
 
 
 def errors(problem: Problem) -> dict[str, float]:

@@ -44,6 +44,15 @@ def relative_measurement(theorem: Theorem, trace: Trace) -> float:
     return 2 * (trace.rows + trace.dimension) * U + trace.relative.get(theorem.quantity, 0.0)
 
 
+def accumulated(setting: Setting, t: int) -> float:
+    """How many roundings of one step are left after t steps, at most.
+
+    One for each step where steps do not expand distances (gradient steps below 2/L). A method with momentum may
+    multiply what happened k steps ago by about k, as the double root of its residual polynomial does: t(t + 1) in all.
+    """
+    return float(t) if "gradient step" in setting.traits else float(t) * (t + 1)
+
+
 def condition(setting: Setting) -> float:
     """L/μ, or 1 where it is unknown."""
     return setting["L"] / setting["mu"] if {"L", "mu"} <= setting.known.keys() and setting["mu"] > 0 else 1.0
@@ -63,7 +72,7 @@ def drift(theorem: Theorem, trace: Trace, t: int) -> float:
     smooth, mu = setting["L"], setting["mu"] if "mu" in setting.known else 0.0
     gradient_step = "gradient step" in setting.traits
     eta = 1 / mu if mu > 0 and not gradient_step else _longest_step(setting, t, 1 / smooth)
-    steps = 1.0 if theorem.valid == "per step" else float(t)
+    steps = 1.0 if theorem.valid == "per step" else accumulated(setting, t)
     if gradient_step and mu > 0 and theorem.output == "last" and setting.constant_step:
         contraction = max(abs(1 - eta * smooth), abs(1 - eta * mu))
         steps = min(steps, 1 / (1 - contraction)) if contraction < 1 else steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,10 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
     title = tables.get("title")
     if not is_line(title):
         told = "is missing" if title is None else f"{given(title)} is not one line of text"
-        faults.add(("title",), f'{told}; write title = "Gradient descent reaches 1/T"')
-    problems = _problems(reader, tables)
+        faults.add(("title",), f'{told}; such as title = "Gradient descent reaches 1/T"')
+    listed = _problems(reader, tables)
+    files = _data_files(faults, listed, path.parent)
+    problems = tuple(problem for problem in listed if problem is not None)
     optimizers = _optimizers(reader, tables)
     _check_on(faults, problems, optimizers)
     run = _run(reader, tables.get("run"))
@@ -42,9 +43,15 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
     if faults:
         return None
     experiment = Experiment(
-        name=name, title=str(title), path=path, problems=problems, optimizers=optimizers, claims=claims, **run
+        name=name,
+        title=str(title),
+        path=path,
+        problems=problems,
+        optimizers=optimizers,
+        claims=claims,
+        files=files,
+        **run,
     )
-    experiment = replace(experiment, files=_data_files(faults, experiment))
     if (cell_count := count(experiment)) > MOST_CELLS:
         faults.add(("optimizer",), f"the lists of this file make {cell_count} cells; at most {MOST_CELLS}")
     return None if faults else experiment
@@ -75,10 +82,10 @@ def _tables_of(reader: Reader, tables: Mapping[str, Any], key: str) -> list[Any]
     return []
 
 
-def _problems(reader: Reader, tables: Mapping[str, Any]) -> tuple[Part, ...]:
+def _problems(reader: Reader, tables: Mapping[str, Any]) -> list[Part | None]:
+    """One for each table, None where it has mistakes."""
     listed = enumerate(_tables_of(reader, tables, "problem"))
-    parts = [read_problem(reader, table, ("problem", index)) for index, table in listed]
-    return tuple(part for part in parts if part is not None)
+    return [read_problem(reader, table, ("problem", index)) for index, table in listed]
 
 
 def _optimizers(reader: Reader, tables: Mapping[str, Any]) -> tuple[OptimizerPart, ...]:
@@ -234,20 +241,20 @@ def _where(faults: Faults, table: Any, key: Key) -> dict[str, Any] | None:
     return flat
 
 
-def _data_files(faults: Faults, experiment: Experiment) -> dict[str, Path]:
+def _data_files(faults: Faults, problems: list[Part | None], folder: Path) -> dict[str, Path]:
     """The user's files behind problems' ``data``: beside the experiment file, else from the current folder."""
     found: dict[str, Path] = {}
-    for index, problem in enumerate(experiment.problems):
-        written = problem.parameters.get("data")
-        for text in written if "data" in problem.axes and isinstance(written, list) else [written]:
+    folders = (folder, Path.cwd())
+    for index, problem in enumerate(problems):
+        written = None if problem is None else problem.parameters.get("data")
+        for text in written if isinstance(written, list) else [written]:
             if not isinstance(text, str):
                 continue
-            folders = (experiment.folder, Path.cwd())
-            there = [folder / text for folder in folders if _is_file(folder / text)]
+            there = [place / text for place in folders if _is_file(place / text)]
             if there:
                 found[text] = there[0].resolve()
             elif "/" in text or "\\" in text or text.lower().endswith(_DATA_SUFFIXES):
-                where = " or ".join(dict.fromkeys(str(folder) for folder in folders))
+                where = " or ".join(dict.fromkeys(str(place) for place in folders))
                 faults.add(("problem", index, "data"), f"there is no file {given(text)} in {where}")
     return found
 

@@ -54,7 +54,7 @@ class PlugIn:
     """A plug-in as its file describes it. ``parameters`` is None where they are not known without importing it.
 
     ``constants`` are the module's ORACLE, TRAITS and EXAMPLE as far as they are literals; ``fault`` says in words why
-    the file cannot serve, if it cannot.
+    the file cannot serve, if it cannot. ``doc`` is the whole docstring, ``summary`` its first line (a theorem's title).
     """
 
     kind: str
@@ -64,6 +64,7 @@ class PlugIn:
     parameters: tuple[Parameter, ...] | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
     fault: str | None = None
+    doc: str = ""
 
 
 def described(alternatives: tuple[Form, ...]) -> str:
@@ -126,17 +127,17 @@ def _read(kind: str, path: Path, changed: int, size: int) -> PlugIn:
     except (OSError, ValueError, RecursionError) as error:
         return PlugIn(kind, name, path, fault=f"cannot be read: {error}")
     constants = _constants(tree)
-    module_summary = _first_line(ast.get_docstring(tree))
+    module_doc = ast.get_docstring(tree) or ""
+    module_summary = _first_line(module_doc)
     if kind == "theorems":
         fault = None if "THEOREM" in _assigned(tree) else "defines no THEOREM"
-        return PlugIn(kind, name, path, _title(tree) or module_summary, (), constants, fault)
+        return PlugIn(kind, name, path, _title(tree) or module_summary, (), constants, fault, module_doc)
     wanted = name if kind in FUNCTION_KINDS else "plot"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == wanted:
-            summary = _first_line(ast.get_docstring(node)) or module_summary
-            if kind == "plots":
-                summary = module_summary or summary
-            return PlugIn(kind, name, path, summary, _parameters(node), constants)
+            doc = ast.get_docstring(node) or module_doc
+            summary = (kind == "plots" and module_summary) or _first_line(doc)
+            return PlugIn(kind, name, path, summary, _parameters(node), constants, doc=doc)
     return PlugIn(kind, name, path, module_summary, (), constants, f"defines no function '{wanted}'")
 
 
@@ -197,5 +198,5 @@ def _title(tree: ast.Module) -> str:
     return ""
 
 
-def _first_line(docstring: str | None) -> str:
-    return docstring.strip().splitlines()[0].strip() if docstring and docstring.strip() else ""
+def _first_line(docstring: str) -> str:
+    return docstring.strip().splitlines()[0].strip() if docstring.strip() else ""

@@ -1,8 +1,8 @@
 """Result files: the only place that touches them. A task is one pair of files, written whole or not at all.
 
-``ID.npz`` holds the arrays and, as the member ``record``, canonical JSON (sorted keys, no NaN) with the SHA-256 of itself and the
-arrays: equal runs write equal bytes. ``ID.json`` beside it holds the same record for readers, and what may differ from
-machine to machine: versions, host, device, times. A file that fails its checksum counts as absent.
+``ID.npz`` holds the arrays and, as the member ``record``, canonical JSON (sorted keys, no NaN) with the SHA-256 of
+itself and the arrays: equal runs write equal bytes. ``ID.json`` beside it holds the same record for readers, and what
+may differ from machine to machine: versions, host, device, times. A file that fails its checksum counts as absent.
 """
 
 from __future__ import annotations

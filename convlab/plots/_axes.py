@@ -16,7 +16,7 @@ from convlab.plots._style import GREY, INK, TINY, ZONE
 
 LEAST, LARGEST = 1e-306, 1e306  # limits of an axis: margins and ticks beyond them must stay float64 numbers
 
-SYMBOLS = {"gap": r"R({0}) - R(\theta^{\star})", "dist2": r"\Vert {0} - \theta^{\star}\Vert^2",
+SYMBOLS = {"gap": r"R({0}) - {1}", "dist2": r"\Vert {0} - \theta^{\star}\Vert^2",
            "grad_norm2": r"\Vert\nabla R({0})\Vert^2"}  # fmt: skip
 WORDS = {"gap": "gap", "dist2": "squared distance", "grad_norm2": "squared gradient norm"}
 
@@ -86,29 +86,36 @@ def _count(t: float, last: float) -> str:
     return f"$10^{{{power:.0f}}}$" if abs(power - round(power)) < 1e-9 else f"{t:,.0f}"
 
 
-def symbol(quantity: str, sweep: bool, average: bool) -> str:
+def symbol(quantity: str, sweep: bool, average: bool, attained: bool = True) -> str:
     """The axis label of a quantity, with the point in the notation that is true for all of its curves."""
     point = r"\theta" if average else (r"\theta_T" if sweep else r"\theta_t")
-    return f"{WORDS[quantity]}  ${SYMBOLS[quantity].replace('{0}', point)}$"
+    return f"{WORDS[quantity]}  ${_written(quantity, point, attained)}$"
 
 
-def bounded(quantity: str, upper: bool) -> str:
+def bounded(quantity: str, upper: bool, attained: bool = True) -> str:
     """The left side of a bound, in mathtext."""
-    return f"${SYMBOLS[quantity].replace('{0}', chr(92) + 'theta')}$ {'≤' if upper else '≥'} "
+    return f"${_written(quantity, chr(92) + 'theta', attained)}$ {'≤' if upper else '≥'} "
+
+
+def _written(quantity: str, point: str, attained: bool) -> str:
+    """A quantity at a point; the gap is one to inf R where no run's problem has a minimiser."""
+    least = r"R(\theta^{\star})" if attained else r"\inf\,R"
+    return SYMBOLS[quantity].replace("{0}", point).replace("{1}", least)
 
 
 def vertical_range(curves: Sequence[Curve], bounds: Sequence[Bound], sweep: bool) -> tuple[float, float]:
     """Limits of the axis for a measured quantity.
 
-    Runs are shown whole, but for what lies more than six decades below their rounding floor. A run that diverged may
-    leave the axes, six decades beyond the others, and a bound three. In a sweep a run that was not judged may leave
-    them too, so that it cannot squeeze those that were.
+    Runs are shown whole, but for what lies more than six decades below their rounding floor, and for what is deeper
+    than `_depth`. A run that diverged may leave the axes, six decades beyond the others, and a bound three. In a sweep
+    a run that was not judged may leave them too, so that it cannot squeeze those that were.
     """
     judged = {bound.style for bound in bounds}
     main = [c for c in curves if not c.crosses and (c.style in judged or not sweep)] or [
         c for c in curves if not c.crosses
     ]
     inner = positive([limit for c in main for limit in (_above(c), *_band(c))])
+    inner = inner[inner >= 0.1 * _depth(main)]
     outer = positive([_above(c) for c in curves] + [np.array([v for _, v in c.crosses]) for c in curves])
     lines = positive([b.value for b in bounds])
     inner = next((values for values in (inner, outer, lines) if values.size), np.array([0.1, 1.0]))
@@ -118,10 +125,31 @@ def vertical_range(curves: Sequence[Curve], bounds: Sequence[Bound], sweep: bool
         if values.size:
             low = min(low, max(float(values.min()), first / factor))
             high = max(high, min(float(values.max()), last * factor))
-    floor = float(max(positive([c.floor for c in curves]), default=0.0))
-    if low < 30 * floor:
-        low = min(low, floor * (floor / max(high, floor)) ** 0.08)  # the zone is tall enough for its label
+    floor = max((floor for _, floor in _reached(curves)), default=0.0)
+    if low < 30 * floor:  # the zone is tall enough for its label
+        low = min(low, math.exp(1.08 * math.log(floor) - 0.08 * math.log(max(high, floor))))
     return padded(low, high)
+
+
+def _depth(curves: Sequence[Curve]) -> float:
+    """How far down the axis goes for the runs: forty decades below their largest value for whoever gets there.
+
+    Below that a run (Newton's on a quadratic, whose floor is 0) takes the axis at most six decades deeper than the
+    next one, lest it squeeze the others into the top of the picture; it leaves through the bottom, and triangles say
+    where. A run on its own is shown whole.
+    """
+    values = [v for v in (positive([_above(c)]) for c in curves) if v.size]
+    ends = sorted((float(v.min()) for v in values), reverse=True)
+    depth = ends[0] if ends else 0.0
+    for end in ends[1:]:
+        depth = min(depth, max(end, min(max(float(v.max()) for v in values) * 1e-40, depth * 1e-6)))
+    return depth
+
+
+def _reached(curves: Sequence[Curve]) -> list[tuple[Curve, float]]:
+    """The curves that go down to their rounding floor, with it (the highest one, where it depends on the horizon)."""
+    below = [(c, np.isfinite(c.mean) & (c.mean <= c.floor) & (c.floor > 0)) for c in curves]
+    return [(c, float(c.floor[here].max())) for c, here in below if here.any()]
 
 
 def _band(curve: Curve) -> list[np.ndarray]:
@@ -178,21 +206,48 @@ def loggable(values: np.ndarray) -> np.ndarray:
 
 
 def floor_zone(axes: Axes, curves: Sequence[Curve]) -> bool:
-    """Grey out what rounding decides: up to the least floor in full, up to the largest one half. True if visible."""
-    floors = positive([c.floor for c in curves])
+    """Grey out what rounding decides for every curve that is there. True if there is such a zone.
+
+    Where it decides for some of them alone (their floors lie more than two decades apart), a thin line with their names
+    marks their floor, and the others pass below it on white.
+    """
+    found = _reached(curves)
     low, high = axes.get_ylim()
-    if not floors.size or floors.max() <= low:
+    top = min(max((floor for _, floor in found), default=0.0), high)
+    if top <= low:
         return False
-    axes.axhspan(low, min(float(floors.max()), high), color=ZONE, alpha=0.5, linewidth=0, zorder=0.5)
-    if floors.min() > low:
-        axes.axhspan(low, min(float(floors.min()), high), color=ZONE, alpha=0.8, linewidth=0, zorder=0.6)
-    top = min(float(floors.max()), high)
-    if math.log(top / low) > 0.045 * math.log(high / low):
-        axes.annotate(
-            "rounding floor", (0, top), xycoords=axes.get_yaxis_transform(), xytext=(4, -3),
-            textcoords="offset points", va="top", ha="left", fontsize=TINY, color="#666666", zorder=4,
-        )  # fmt: skip
+    inside = [c for c in curves if ((c.mean > low) & (c.mean <= top)).any()] + [c for c, _ in found]
+    least = min(float(c.floor.min()) for c in inside)
+    shared = least if least * 100 < top else top
+    names: dict[float, list[str]] = {}
+    for curve, floor in found:
+        if low < floor < high and floor > shared:
+            near = next((f for f in names if abs(math.log10(f / floor)) < 1), floor)
+            names.setdefault(near, []).append(curve.label)
+    for floor, labels in names.items():
+        axes.axhline(floor, color=GREY, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1.2)
+        _floor_label(axes, floor, labels)
+    if shared <= low:
+        return False
+    axes.axhspan(low, shared, color=ZONE, alpha=0.5 if low < least < shared else 0.9, linewidth=0, zorder=0.5)
+    if low < least < shared:
+        axes.axhspan(low, least, color=ZONE, alpha=0.8, linewidth=0, zorder=0.6)
+    _floor_label(axes, shared, [])
     return True
+
+
+def _floor_label(axes: Axes, floor: float, labels: Sequence[str]) -> None:
+    """Below a floor what it is, and whose where it is not everyone's; nothing where there is no room."""
+    low, high = axes.get_ylim()
+    if math.log(floor) - math.log(low) <= 0.045 * (math.log(high) - math.log(low)):
+        return
+    first = labels[0] if labels and len(labels[0]) <= 32 else f"{labels[0][:31]}…" if labels else ""
+    more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+    whose = f" (of {first}{more})".replace("$", r"\$") if labels else ""
+    axes.annotate(
+        f"rounding floor{whose}", (0, floor), xycoords=axes.get_yaxis_transform(), xytext=(4, -3),
+        textcoords="offset points", va="top", ha="left", fontsize=TINY, color="#666666", zorder=4,
+    )  # fmt: skip
 
 
 def sparse(x: np.ndarray, offset: int, count: int = 7) -> np.ndarray:
@@ -224,8 +279,10 @@ def triangle(colour: str) -> Line2D:
     return Line2D([], [], linestyle="none", label="_zeros", **look)  # type: ignore[arg-type]
 
 
-def grey_out(axes: Axes, x: np.ndarray, values: np.ndarray, floor: np.ndarray) -> None:
-    """The stretch of a curve at or below its floor, in grey."""
+def grey_out(axes: Axes, x: np.ndarray, values: np.ndarray, floor: np.ndarray) -> bool:
+    """The stretch of a curve at or below its floor, in grey. True if some of it lies on the axes."""
     below = (values > 0) & (values <= floor)
+    seen = below & (values >= axes.get_ylim()[0])
     if below.any():
         axes.plot(x, np.where(below, values, np.nan), color=GREY, linewidth=1.5, zorder=2.9, label="_below")
+    return bool((below[1:] & below[:-1] & (seen[1:] | seen[:-1])).any())

@@ -284,6 +284,11 @@ def title(results: Results, theorem: str) -> str:
     return str(fact(results, theorem, "title", "") or theorem.replace("_", " "))
 
 
+def attained(results: Results) -> bool:
+    """Whether some run's problem has a minimiser: where none has, the gap is one to inf R."""
+    return not results.traces or any("has minimiser" in trace.setting.traits for trace in results.traces)
+
+
 def panels(results: Results) -> tuple[str, ...]:
     """The quantities that deserve axes: the gap, and what else a theorem judged; ‖∇R‖² where there is no gap."""
     judged = [bound.quantity for bound in bounds(results)]

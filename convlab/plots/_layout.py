@@ -12,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 
@@ -24,6 +25,8 @@ BOX = (5.55, 3.45)  # one set of axes, in inches; taller by up to one where it s
 LEFT, RIGHT, BETWEEN, BELOW, EDGE = 0.78, 0.17, 0.80, 0.48, 0.10
 NARROW = 4.15  # the width of a box when there are several
 MOST_BADGES = 6
+MOST_IN_COLUMN = 10  # entries of the legend below one another
+Entry = tuple[Artist, str]
 KINDS = {
     "trajectory": "trajectory: one fixed problem, read along each run",
     "horizon sweep": "horizon sweep: a fresh run for each $T$, read at its end",
@@ -52,16 +55,17 @@ def sheet(panels: int) -> tuple[Figure, list[Axes]]:
     return figure, [figure.add_axes((0.1, 0.1, 0.8, 0.8), label=f"panel {i}") for i in range(panels)]
 
 
-def finish(figure: Figure, axes: Sequence[Axes], header: Sequence[Line], entries: Sequence[tuple[Artist, str]]) -> None:
+def finish(figure: Figure, axes: Sequence[Axes], header: Sequence[Line], entries: Sequence[Entry]) -> None:
     """Put header, axes and legend in their places and give the figure the height that they need."""
     width = float(figure.get_figwidth())
     room = (width - 2 * EDGE) * 0.98  # an SVG's letters are not hinted, and up to 2 % wider
-    legend_height = _legend(figure, entries, room)
+    legends = _legends(figure, entries, room)
+    legend_height = sum(tall for _, tall in legends)
     wrapped = [(line, part) for line in header for part in _parts(figure, line, room)]
     heights = [line.size * (1.5 if line.weight == "bold" else 1.42) / 72 for line, _ in wrapped]
     decades = max(math.log10(panel.get_ylim()[1]) - math.log10(panel.get_ylim()[0]) for panel in axes)
     tall = BOX[1] + min(max(0.0, 0.05 * (decades - 10)), 1.0)
-    height = EDGE + sum(heights) + 0.10 + tall + BELOW + legend_height + EDGE
+    height = EDGE + sum(heights) + 0.10 + tall + BELOW + legend_height + EDGE  # one margin is below the legend
     figure.set_size_inches(width, height)
     top = height - EDGE
     for (line, part), step in zip(wrapped, heights, strict=True):
@@ -73,6 +77,10 @@ def finish(figure: Figure, axes: Sequence[Axes], header: Sequence[Line], entries
     for i, panel in enumerate(axes):
         left = LEFT + i * (wide + BETWEEN)
         panel.set_position((left / width, (EDGE + legend_height + BELOW) / height, wide / width, tall / height))
+    rest = legend_height
+    for legend, tall in legends:
+        rest -= tall
+        legend.set_bbox_to_anchor((0.5, (EDGE + rest) / height), transform=figure.transFigure)
     figure.set_dpi(100)  # for notebooks; `save` has its own
 
 
@@ -92,13 +100,33 @@ def _parts(figure: Figure, line: Line, room: float) -> list[str]:
     return wrap(figure, line.text, room / 1.15 if line.weight == "bold" else room, line.size, line.most)
 
 
-def _legend(figure: Figure, entries: Sequence[tuple[Artist, str]], room: float) -> float:
-    """A legend below the axes with as many columns as fit; returns its height in inches."""
-    if not entries:
-        return 0.0
+def _legends(figure: Figure, entries: Sequence[Entry], room: float) -> list[tuple[Legend, float]]:
+    """The legends below the axes, from the top, with their heights in inches.
+
+    One with as many columns as fit; where that is a single column of more than ten entries, the short ones stand in
+    two or three columns above the long ones.
+    """
+    legend, height, columns = _legend(figure, entries, room, (3, 2, 1)) if entries else (None, 0.0, 0)
+    if legend is None:
+        return []
+    if columns > 1 or len(entries) <= MOST_IN_COLUMN:
+        return [(legend, height)]
+    widths = [_width(figure, text, SMALL) for _, text in entries]
+    short = [entry for entry, wide in zip(entries, widths, strict=True) if wide < room / 2 - 0.6]
+    long = [entry for entry, wide in zip(entries, widths, strict=True) if wide >= room / 2 - 0.6]
+    if len(short) < 4:
+        return [(legend, height)]
+    legend.remove()
+    parts = [(short, (3, 2, 1)), (long, (1,))]
+    found = [_legend(figure, part, room, options) for part, options in parts if part]
+    return [(legend, height + 0.05 * (i > 0)) for i, (legend, height, _) in enumerate(found)]  # apart like two entries
+
+
+def _legend(figure: Figure, entries: Sequence[Entry], room: float, options: Sequence[int]) -> tuple[Legend, float, int]:
+    """A legend with the first number of columns that fits (the last one always does), its height and that number."""
     longest = room - 0.55
     labels = ["\n".join(wrap(figure, text, longest, SMALL, 3)) for _, text in entries]
-    for columns in (3, 2, 1):
+    for columns in options:
         legend = figure.legend(
             [handle for handle, _ in entries], labels, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=columns,
             frameon=False, handlelength=3.3, columnspacing=1.6, labelspacing=0.45, borderpad=0.1, borderaxespad=0.0,
@@ -108,10 +136,10 @@ def _legend(figure: Figure, entries: Sequence[tuple[Artist, str]], room: float) 
             if wide > longest:  # one formula wider than the figure: there is nowhere to break it
                 text.set_fontsize(SMALL * longest / wide)
         box = legend.get_window_extent(_renderer(figure))
-        if columns == 1 or (box.width / figure.dpi <= room and columns <= len(entries)):
-            return float(box.height / figure.dpi)
+        if columns == options[-1] or (box.width / figure.dpi <= room and columns <= len(entries)):
+            return legend, float(box.height / figure.dpi), columns
         legend.remove()
-    raise AssertionError("one column always returns")
+    raise AssertionError("the last number of columns always returns")
 
 
 def header(results: Results, subtitle_ends: Sequence[str] = ()) -> list[Line]:

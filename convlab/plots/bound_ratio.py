@@ -27,7 +27,7 @@ def plot(results: Results) -> Figure:
     bound / measured, so that a theorem is violated above the line at 1, whichever way it points.
     """
     with style():
-        bounds = data.bounds(results)
+        bounds = [b for b in data.bounds(results) if np.isfinite(b.ratio).any()]  # where something was judged
         sweep = results.kind != "trajectory"
         figure, (axes,) = layout.sheet(1)
         shown = [_shown(b) for b in bounds]
@@ -35,9 +35,12 @@ def plot(results: Results) -> Figure:
         time = ax.TimeAxis.over([b.t for b in bounds])
         time.draw(axes, sweep)
         entries: list[tuple[Artist, str]] = []
-        zero = False
+        zero = grey = False
         for bound, ratio in zip(bounds, shown, strict=True):
             entries.append(_draw(axes, time, bound, ratio, sweep))
+            with np.errstate(over="ignore"):
+                floor = bound.floor / bound.value if bound.upper else np.zeros_like(ratio)
+            grey |= ax.grey_out(axes, time.at(bound.t), ratio, floor)
             below = axes.get_ylim()[0] if sweep else 0.0
             zero |= ax.zeros(axes, time.at(bound.t), bound.ratio, bound.style.colour, below)
             _worst(axes, time, bound, ratio)
@@ -45,7 +48,7 @@ def plot(results: Results) -> Figure:
             entries.append((_star("#4D4D4D"), "worst point"))
         if zero:
             entries.append((ax.triangle("#4D4D4D"), "zero, or below the axis"))
-        if any(line.get_label() == "_below" for line in axes.get_lines()):
+        if grey:
             entries.append((Line2D([], [], color=GREY, linewidth=1.5), "below the rounding floor: not judged"))
         layout.finish(figure, [axes], layout.header(results), entries)
     return figure
@@ -66,7 +69,7 @@ def _frame(axes: Axes, bounds: Sequence[Bound], shown: Sequence[np.ndarray]) -> 
     low, high = ax.padded(low, min(max([1.0, *tops]), 1e300) * 2, decades=1.0)
     lower = any(not b.upper for b in bounds)
     ax.vertical(axes, low, high, "measured / bound" + ("  (lower bounds: bound / measured)" if lower else ""))
-    axes.axhline(1.0, color=INK, linewidth=0.9, zorder=2)
+    axes.axhline(1.0, color=INK, linewidth=0.7, zorder=2.7)  # above the curves: one that lies on it has a halo
     axes.axhspan(1.0, high, color=VIOLATED, linewidth=0, zorder=0.4)
     axes.annotate(
         "violated", (1, high), xycoords=axes.get_yaxis_transform(), xytext=(-4, -4), textcoords="offset points",
@@ -87,8 +90,13 @@ def _draw(axes: Axes, time: ax.TimeAxis, bound: Bound, ratio: np.ndarray, sweep:
     line = bound.style.line(stroke)
     line.set(data=(x, ratio), markevery=marked.tolist(), zorder=2.5, label=label)
     axes.add_line(line)
-    with np.errstate(over="ignore"):
-        ax.grey_out(axes, x, ratio, bound.floor / bound.value if bound.upper else np.zeros_like(ratio))
+    low, high = axes.get_ylim()
+    level = np.abs(np.log(ratio)) < 0.005 * (np.log(high) - np.log(low))
+    if level.any():
+        axes.plot(
+            x, np.where(level, ratio, np.nan), color=bound.style.colour, alpha=0.35, linewidth=5, zorder=2.3,
+            solid_capstyle="butt", label="_equal",
+        )  # fmt: skip
     return bound.style.line(stroke), label
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,9 +17,10 @@ from convlab.plots import _axes as ax
 from convlab.plots import _curves as data
 from convlab.plots import _layout as layout
 from convlab.plots._curves import Bound, Curve
-from convlab.plots._style import DASHES, DOTS, TINY, ZONE, style
+from convlab.plots._style import DASHES, DOTS, GREY, TINY, ZONE, style
 
-Entry = tuple[Artist, str]
+Entry = layout.Entry
+SHARED = "#4D4D4D"  # of a bound on several curves
 BROAD, PALE = 1.8, 0.55  # width and opacity of a bound
 WORD = 0.72  # inches that "diverged" takes, its distance from the cross included
 
@@ -40,7 +40,7 @@ def plot(results: Results) -> Figure:
         marks = set().union(*(found for _, found in drawn))
         entries = [
             *_curve_entries(curves, results.kind != "trajectory"),
-            *_bound_entries(data.bounds(results), len(quantities) > 1),
+            *_bound_entries(_coloured(data.bounds(results)), len(quantities) > 1, data.attained(results)),
             *_mark_entries(marks),
         ]
         band = any(c.low is not None for c in curves.values())
@@ -58,13 +58,17 @@ def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], s
     time = ax.TimeAxis.over([*(c.t for c in curves), *(b.t for b in bounds)])
     time.draw(panel, sweep)
     low, high = ax.vertical_range(curves, bounds, sweep)
-    ax.vertical(panel, low, high, ax.symbol(quantity, sweep, data.outputs(results) != ("last",)))
+    average = data.outputs(results) != ("last",)
+    ax.vertical(panel, low, high, ax.symbol(quantity, sweep, average, data.attained(results)))
     marks = {"floor"} if ax.floor_zone(panel, curves) else set()
-    for bound in bounds:
-        _draw_bound(panel, time, bound)
+    drawn: list[Bound] = []
+    for bound, colour in _coloured(bounds):
+        if not any(_covers(b, bound) for b in drawn):
+            _draw_bound(panel, time, bound, colour)
+            drawn.append(bound)
     for curve in curves:
         marks |= _draw_curve(panel, time, curve, sweep)
-    if _crosses(panel, time, curves):
+    if _crosses(panel, time, curves, sweep):
         marks.add("cross")
     if not curves:
         layout.notice(panel, f"no {ax.WORDS[quantity]} was measured" if results.traces else "nothing has run")
@@ -91,17 +95,44 @@ def _draw_curve(panel: Axes, time: ax.TimeAxis, curve: Curve, sweep: bool) -> se
     line = look.line("none" if sweep else "-")
     line.set(data=(x, mean), markevery=marked.tolist(), zorder=2.5, label=curve.label)
     panel.add_line(line)
-    ax.grey_out(panel, x, mean, curve.floor)
-    below = panel.get_ylim()[0] if sweep else 0.0  # a point that is cut off would be missed, a line is not
-    return {"zero"} if ax.zeros(panel, x, curve.mean, look.colour, below) else set()
+    marks = {"grey"} if ax.grey_out(panel, x, mean, curve.floor) else set()
+    below = ax.zeros(panel, x, curve.mean, look.colour, panel.get_ylim()[0])
+    return marks | ({"zero"} if below else set())
 
 
-def _draw_bound(panel: Axes, time: ax.TimeAxis, bound: Bound) -> None:
+def _coloured(bounds: Sequence[Bound]) -> list[tuple[Bound, str]]:
+    """Each bound, the longest first, with its colour: its curve's, or grey where bounds on other curves lie on it."""
+    ordered = sorted(bounds, key=lambda b: -int(np.isfinite(b.value).sum()))
+    other = [[b for b in bounds if b.style.colour != bound.style.colour] for bound in ordered]
+    return [
+        (bound, SHARED if any(_coincide(bound, b) for b in others) else bound.style.colour)
+        for bound, others in zip(ordered, other, strict=True)
+    ]
+
+
+def _coincide(first: Bound, second: Bound) -> bool:
+    """Whether one bound lies on the other, to the eye, at all the steps that both have."""
+    if first.quantity != second.quantity:
+        return False
+    _, here, there = np.intersect1d(first.t, second.t, return_indices=True)
+    left, right = first.value[here], second.value[there]
+    both = np.isfinite(left) & np.isfinite(right)
+    return bool(both.any()) and bool(np.allclose(left[both], right[both], rtol=0.01, atol=0.0))
+
+
+def _covers(drawn: Bound, bound: Bound) -> bool:
+    """Whether a bound would only be drawn a second time."""
+    shown, t = (b.t[np.isfinite(b.value)] for b in (drawn, bound))
+    inside = not t.size or (shown.size and shown.min() <= t.min() and t.max() <= shown.max())
+    return bool(inside) and drawn.theorem == bound.theorem and _coincide(drawn, bound)
+
+
+def _draw_bound(panel: Axes, time: ax.TimeAxis, bound: Bound, colour: str) -> None:
     """Broad pale dashes, below the measured curve: so both are seen where a run attains its bound."""
     value = ax.loggable(bound.value)
     single = int(np.isfinite(value).sum()) == 1
     panel.plot(
-        time.at(bound.t), value, color=bound.style.colour, linestyle=dashes(bound), linewidth=BROAD, alpha=PALE,
+        time.at(bound.t), value, color=colour, linestyle=dashes(bound), linewidth=BROAD, alpha=PALE,
         zorder=2.2, marker="_" if single else "", markersize=12, label=f"_bound {bound.theorem}",
     )  # fmt: skip
 
@@ -111,21 +142,28 @@ def dashes(bound: Bound) -> tuple[int, tuple[float, ...]]:
     return patterns[bound.rank % len(patterns)]
 
 
-def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve]) -> bool:
-    """A cross where a run was last finite (at the top edge where that is higher), and the word, where it has room."""
+def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve], sweep: bool) -> bool:
+    """A cross where a run was last finite (at the top edge where that is higher), and the word, where it has room.
+
+    The word is on the right, or on the left where it would leave the axes; in a sweep, whose crosses are in a row,
+    then all words are on the left.
+    """
     words: list[tuple[float, float]] = []
+    length = WORD / layout.box_width(panel)
     (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
     crosses = [(curve.style.colour, t, value) for curve in curves for t, value in curve.crosses if value > 0]
-    for colour, t, value in crosses:
+    places = [math.log(float(time.at(np.array(t))) / left) / math.log(right / left) for _, t, _ in crosses]
+    leftwards = sweep and any(across > 1 - length for across in places)
+    for (colour, t, value), across in zip(crosses, places, strict=True):
         x = float(time.at(np.array(t)))
-        across = math.log(x / left) / math.log(right / left)
         up = float(np.clip((math.log(value) - math.log(low)) / (math.log(high) - math.log(low)), 0.02, 0.98))
+        height = math.exp(math.log(low) + up * (math.log(high) - math.log(low)))
         panel.plot(
-            [x], [low * (high / low) ** up], linestyle="none", marker="x", markersize=7, markeredgewidth=1.8,
+            [x], [height], linestyle="none", marker="x", markersize=7, markeredgewidth=1.8,
             color=colour, zorder=6, clip_on=False, label="_diverged",
         )  # fmt: skip
-        length = WORD / layout.box_width(panel)
-        side, shift, begin = ("right", -7, across - length) if across > 1 - length else ("left", 7, across)
+        before = across > 1 - length or (leftwards and across > length)
+        side, shift, begin = ("right", -7, across - length) if before else ("left", 7, across)
         if all(abs(begin - b) > length or abs(up - u) > 0.05 for b, u in words):
             words.append((begin, up))
             panel.annotate(
@@ -142,30 +180,33 @@ def _curve_entries(curves: dict[int, Curve], sweep: bool) -> list[Entry]:
     return [(curve.style.line(dashes), layout.plain(curve.label)) for _, curve in sorted(curves.items())]
 
 
-def _bound_entries(bounds: Sequence[Bound], several: bool) -> list[Entry]:
+def _bound_entries(bounds: Sequence[tuple[Bound, str]], several: bool, attained: bool) -> list[Entry]:
     """One entry per theorem: in its curve's colour or, where it bounds several curves, in grey."""
-    by_theorem: dict[str, list[Bound]] = {}
-    for bound in bounds:
-        by_theorem.setdefault(bound.theorem, []).append(bound)
+    by_theorem: dict[str, list[tuple[Bound, str]]] = {}
+    for bound, colour in sorted(bounds, key=lambda pair: pair[0].rank):
+        by_theorem.setdefault(bound.theorem, []).append((bound, colour))
     entries: list[Entry] = []
     for found in by_theorem.values():
-        first = found[0]
-        colours = {b.style.colour for b in found}
-        colour = colours.pop() if len(colours) == 1 else "#4D4D4D"
+        first, colours = found[0][0], {colour for _, colour in found}
+        colour = colours.pop() if len(colours) == 1 else SHARED
         handle = Line2D([], [], color=colour, linestyle=dashes(first), linewidth=BROAD, alpha=PALE)
-        what = ax.bounded(first.quantity, first.upper) if several else ""
+        what = ax.bounded(first.quantity, first.upper, attained) if several else ""
         written = f": {what}{layout.formula(first.formula)}" if first.formula else ""
         side = "" if first.upper else " (lower bound)"
-        each = " (each in its curve's colour)" if len(found) > 1 and colours else ""
+        each = " (each in its curve's colour)" if colours else ""
+        if SHARED in colours:
+            each = " (in its curve's colour; grey where bounds coincide)"
         entries.append((handle, f"{layout.math_or_plain(first.title)}{written}{side}{each}"))
     return entries
 
 
 def _mark_entries(marks: set[str]) -> list[Entry]:
-    cross = Line2D([], [], linestyle="none", marker="x", markersize=6, markeredgewidth=1.6, color="#4D4D4D")
+    cross = Line2D([], [], linestyle="none", marker="x", markersize=6, markeredgewidth=1.6, color=SHARED)
+    rounding = "below the rounding floor: not judged"
     entries: dict[str, Entry] = {
         "cross": (cross, "diverged: the last finite checkpoint"),
-        "zero": (ax.triangle("#4D4D4D"), "zero, or below the axis"),
-        "floor": (Patch(facecolor=ZONE, linewidth=0), "below the rounding floor: not judged"),
+        "zero": (ax.triangle(SHARED), "zero, or below the axis"),
+        "floor": (Patch(facecolor=ZONE, linewidth=0), rounding),
+        "grey": (Line2D([], [], color=GREY, linewidth=1.5), rounding),  # of a curve, where there is no zone
     }
-    return [entry for key, entry in entries.items() if key in marks]
+    return [entry for key, entry in entries.items() if key in marks - ({"grey"} if "floor" in marks else set())]

@@ -55,7 +55,7 @@ THEOREM = Theorem(
     quantity="gap",
     sense="every run",
     valid="every t >= 1",
-    formula=r"$\frac{LD^2}{2}\,\max\{\frac{1}{2Th+1},\,(1-h)^{2T}\}$",
+    formula=r"$\frac{LD^2}{2}\,\max\{\frac{1}{2Th+1},\,(1-h)^{2T}\},\ h=\eta L$",
     rate=Rate("power", lambda setting: -1.0, "1/T"),
     instance=Instance(
         spec={

@@ -43,7 +43,7 @@ def test_names_exclude_functions() -> None:
         *("", " ", "1/", "(1", "1)", "L L", "1,2", "[1]", "{}", "'L'", "L.x", "L[0]", "lambda: 1", "x := 1"),
         *("__import__('os')", "abs(L)", "sqrt()", "sqrt(1, 2)", "min(1)", "max(1, 2, 3)", "min(a=1, b=2)", "min(*L)"),
         *("L % 2", "L // 2", "L @ 2", "L & 1", "~1", "not L", "L < 1", "True", "None", "1j", "...", "f'{L}'", "1e400"),
-        *("\0", "a;b", "L\nmu", "await L", "1 if t else 2", "1" + "+1" * 300),
+        *("\0", "a;b", "L\nmu", "await L", "1 if t else 2", "1" + "+1" * 300, "1/L # half", "(1 #\n)", "L^2"),
     ],
 )
 def test_refused(text: str) -> None:
@@ -54,6 +54,11 @@ def test_refused(text: str) -> None:
 def test_unknown_name_tells_the_nearest() -> None:
     with pytest.raises(ConvlabError, match="unknown name 'muu'; did you mean 'mu'"):
         Expression("1/muu")(KNOWN)
+
+
+def test_a_power_is_written_as_in_python() -> None:
+    with pytest.raises(ConvlabError, match=r"'1/L\^2': write \*\* for powers"):
+        _ = Expression("1/L^2").names
 
 
 def test_unknown_function_tells_the_nearest() -> None:

@@ -229,6 +229,7 @@ def test_nothing_computed_is_lost_by_a_mistake() -> None:
     one_mistake(convlab("run", "e.toml"))
     Path("table.csv").unlink()
     one_mistake(convlab("run", "e.toml"))
+    Path("table.csv").write_text(GOOD)
     write(LOGISTIC, "gd", "gdd")
     one_mistake(convlab("run", "e.toml"))
     assert contents(Path("results")) == before

@@ -8,7 +8,7 @@ import pytest
 
 from convlab.core.errors import ConvlabError
 from convlab.lab import catalog
-from convlab.lab.catalog import CATALOG, FOREIGN_KINDS, KINDS, Catalog
+from convlab.lab.catalog import _WELL_KNOWN, CATALOG, FOREIGN_KINDS, KINDS, Catalog
 from convlab.lab.signature import FUNCTION_KINDS, described, forms
 
 OPTIMIZER = '''"""Module line."""
@@ -123,12 +123,41 @@ def test_optax_is_found_without_importing_and_loaded_by_name() -> None:
     import optax
 
     assert CATALOG.load("optimizers", "optax.adam") is optax.adam
-    with pytest.raises(ConvlabError, match="did you mean 'adam'"):
-        CATALOG.load("optimizers", "optax.adm")
+    with pytest.raises(ConvlabError, match=r"unknown optimizer 'optax.adamm'; did you mean 'optax.adam'\?"):
+        CATALOG.load("optimizers", "optax.adamm")
+    with pytest.raises(ConvlabError, match=r"optax has no 'zzzzzz'"):
+        CATALOG.load("optimizers", "optax.zzzzzz")
     with pytest.raises(ConvlabError, match="no module"):
         CATALOG.load("optimizers", "optax.nothing.adam")
     with pytest.raises(ConvlabError, match="unknown problem"):
         CATALOG.find("problems", "optax.adam")
+
+
+def test_an_optimizer_of_optax_is_understood_by_its_bare_name(tree: Catalog) -> None:
+    for name, meant in (("adam", "optax.adam"), ("Adam", "optax.adam"), ("adamm", "optax.adam"), ("sgdd", "sgd")):
+        with pytest.raises(ConvlabError, match=rf"did you mean '{meant}'\?"):
+            tree.find("optimizers", name)
+        with pytest.raises(ConvlabError, match=rf"did you mean '{meant}'\?"):
+            tree.named(name)
+    with pytest.raises(ConvlabError, match=r"any optax optimizer is 'optax.NAME'"):
+        tree.find("optimizers", "zzzzzz")
+
+
+def test_the_names_known_of_optax_exist() -> None:
+    import optax
+
+    assert [name for name in _WELL_KNOWN if not callable(getattr(optax, name, None))] == []
+
+
+def test_a_plug_in_is_found_by_its_name_alone(tree: Catalog) -> None:
+    (tree.root / "problems/sgd.py").write_text('def sgd():\n    """A namesake.\n\n    More.\n    """\n')
+    assert [(found.kind, found.doc) for found in tree.named("sgd")] == [
+        ("problems", "A namesake.\n\nMore."),
+        ("optimizers", "One random row a step.\n\nMore."),
+    ]
+    assert tree.named("optax.contrib.sgd")[0].parameters is None
+    with pytest.raises(ConvlabError, match="`convlab list` shows what there is"):
+        tree.named("zzzzzz")
 
 
 @pytest.mark.parametrize(

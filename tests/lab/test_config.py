@@ -93,6 +93,9 @@ def test_where_reaches_problems_oracles_and_defaults(load: Loader) -> None:
 def test_user_data_is_found_beside_the_file(load: Loader, tmp_path: Path) -> None:
     text = VALID.replace('name = "huber"\nkink = "D/(2*T+1)"', 'name = "logistic"\ndata = "rows.csv"')
     assert 'exp.toml:4: problem.0.data: there is no file "rows.csv"' in load.fault(text)
+    untitled = load.fault(text.split("\n", 1)[1])
+    assert "title: is missing; such as title = " in untitled
+    assert 'exp.toml:3: problem.0.data: there is no file "rows.csv"' in untitled, "one mistake hides another"
     Path("rows.csv").write_text("1,2\n")
     found = load(text)
     assert found.files == {"rows.csv": Path("rows.csv").resolve()}

@@ -66,18 +66,37 @@ def test_the_drift_adds_up_until_the_contraction_stops_it() -> None:
         )
 
     known = {"L": 100.0, "mu": 1.0}
-    convex = replace(setting_of(9, **known), hyper={"step_size": Hyper("1/L", 0.01)})
+    convex = replace(setting_of(9, traits=("convex",), **known), hyper={"step_size": Hyper("1/L", 0.01)})
     strongly = replace(convex, traits=convex.traits | {"gradient step"})
     assert drift(7, strongly) == pytest.approx(7 * 2e-8)
     assert drift(10_000, strongly) == pytest.approx(100 * 2e-8)  # 1/(1 − r) = κ
     assert drift(10_000, strongly, output="average") == pytest.approx(10_000 * 2e-8)
-    assert drift(7, convex) == pytest.approx(7 * (1 + 0.01) * 1e-6)  # any other step may multiply by 1/mu
+    # Any other step may multiply by 1/mu, and what happened k steps ago by k.
+    assert drift(7, convex) == pytest.approx(7 * 8 * (1 + 0.01) * 1e-6)
     falling = replace(strongly, hyper={"step_size": Hyper("0.02/(t+1)")})
     assert drift(7, falling) == pytest.approx(7 * 3e-8)
     assert drift(7, replace(strongly, known={})) == 0
     assert drift(7, replace(strongly, hyper={})) == pytest.approx(7 * 2e-8)
     newton = rounding.drift(newton_of(), trace_at((1.0, 1.0), epsilon=1e-6, setting=convex), 7)
     assert newton == pytest.approx(1.01e-6)
+
+
+def test_momentum_may_multiply_what_rounding_did() -> None:
+    """The heavy ball's double root: xₜ₊₁ = 2ρxₜ − ρ²xₜ₋₁ answers one disturbance by (k + 1)ρᵏ after k steps.
+
+    Summed over the steps at which ρᵏ is still near 1 that is t(t + 1)/2: within what is allowed, beyond what is allowed
+    to steps that do not expand.
+    """
+    steps, rho, total = 200, 1 - 1e-9, 0.0
+    for disturbed in range(steps):
+        x, before = 1.0, 0.0
+        for _ in range(steps - disturbed - 1):
+            x, before = 2 * rho * x - rho**2 * before, x
+        total += x
+    setting = setting_of(9, L=100.0, mu=1.0)
+    plain = replace(setting, traits=setting.traits - {"gradient step"})
+    assert rounding.accumulated(replace(setting, traits=setting.traits | {"gradient step"}), steps) == steps < total
+    assert total <= rounding.accumulated(plain, steps)
 
 
 def test_sums_and_precisions() -> None:

@@ -50,7 +50,7 @@ def newton_of(constant: float = 1.0) -> Theorem:
 
 
 def setting_of(
-    horizon: int = 100, traits: Sequence[str] = ("convex",), dtype: str = "float64", **known: float
+    horizon: int = 100, traits: Sequence[str] = ("convex", "gradient step"), dtype: str = "float64", **known: float
 ) -> Setting:
     return Setting(
         problem="toy",

@@ -2,87 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+from golden_limits import extreme_floor, floors_apart, many_curves, shared_bound
+from plot_makers import checkpoints, noise, results, trace, verdict
 
-from convlab.core.results import Kind, Results
-from convlab.core.setting import Hyper, Setting
+from convlab.core.results import Results
 from convlab.core.trace import Trace
-from convlab.core.verdict import Ruling, Verdict
-
-FORMULAS = {
-    "gd_smooth_convex": r"$\frac{L\Vert\theta_0-\theta^\ast\Vert^2}{4t+2}$",
-    "sgd_strongly_convex": r"$(1-\eta\mu)^{2t}D^2 + \frac{2\eta\sigma_\ast^2}{\mu}$",
-    "newton_local_quadratic": r"\frac{M}{2\mu}\,\mathrm{dist}_{t-1}^2",
-    "sgd_lower": r"$\frac{\sigma^2}{8\mu t}$",
-}
-THEOREMS: dict[str, dict[str, Any]] = {
-    "gd_smooth_convex": {"title": "GD smooth convex", "output": "last", "quantity": "gap", "sense": "every run"},
-    "sgd_strongly_convex": {
-        "title": "SGD strongly convex, constant step",
-        "output": "last",
-        "quantity": "dist2",
-        "sense": "expectation",
-    },
-    "newton_local_quadratic": {"title": "Newton local quadratic", "output": "last", "quantity": "dist2"},
-    "sgd_lower": {"title": "Noise floor of SGD", "output": "last", "quantity": "gap", "kind": "lower"},
-}
-
-
-def checkpoints(horizon: int, count: int = 40) -> np.ndarray:
-    """0, 1 and the horizon, and what lies between evenly in log t."""
-    return np.unique(np.concatenate([[0], np.geomspace(1, horizon, count).round()])).astype(int)
-
-
-def noise(seeds: int, steps: int, seed: int = 7) -> np.ndarray:
-    """Standard normal numbers [S, K], always the same."""
-    return np.random.Generator(np.random.PCG64(seed)).standard_normal((seeds, steps))
-
-
-def trace(
-    optimizer: str,
-    t: np.ndarray,
-    gap: np.ndarray,
-    *,
-    dist2: np.ndarray | None = None,
-    status: tuple[str, ...] | None = None,
-    label: str = "",
-    hyper: str = "1/L",
-    oracle: str = "exact",
-    floor: float = 1e-30,
-    outputs: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
-) -> Trace:
-    """A cell whose gap is given ([K] or [S, K]); the other quantities follow from it unless they are given too."""
-    gap = np.atleast_2d(np.asarray(gap, dtype=float))
-    dist2 = gap * 2 if dist2 is None else np.atleast_2d(dist2)
-    readings = outputs or {"last": lambda x: x}
-    return Trace(
-        setting=Setting("logistic", oracle, optimizer, int(t[-1]), hyper={"step_size": Hyper(hyper, 0.1)}),
-        t=t,
-        seeds=tuple(range(gap.shape[0])),
-        measured={o: {"gap": f(gap), "grad_norm2": f(gap) * 3, "dist2": f(dist2)} for o, f in readings.items()},
-        floor={"gap": floor, "grad_norm2": floor, "dist2": floor},
-        error={"gap": 0.0, "grad_norm2": 0.0, "dist2": 0.0},
-        status=status or ("done",) * gap.shape[0],
-        label=label or f"{optimizer}, step_size = {hyper}",
-    )
-
-
-def verdict(
-    theorem: str, cells: tuple[int, ...], t: np.ndarray, bound: np.ndarray, measured: np.ndarray, **more: Any
-) -> Verdict:
-    """The ruling that these numbers deserve; NaN and t = 0 are left out."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs, ratio = np.log(bound), measured / bound
-    worst = int(np.nanargmax(ratio))
-    ruling: Ruling = "violated" if ratio[worst] > 1 + 1e-9 else "holds"
-    values: dict[str, Any] = {
-        "ruling": ruling, "why": "measured/bound stays below 1", "worst_ratio": float(ratio[worst]),
-        "worst_t": int(t[worst]), "t": t, "log_bound": logs, "ratio": ratio,
-    }  # fmt: skip
-    return Verdict(theorem, cells, **{**values, **more})
+from convlab.core.verdict import Verdict
 
 
 def quickstart() -> Results:
@@ -109,7 +37,7 @@ def quickstart() -> Results:
         verdict("newton_local_quadratic", (2,), fast[1:], step[1:], np.where(late, newton * 2, np.nan)[1:]),
         Verdict("gd_smooth_convex", (1,), "not applicable", "not applicable: needs the exact oracle"),
     )
-    return _results("quickstart", "GD, SGD, Newton and Adam on ridge logistic regression", traces, verdicts)
+    return results("quickstart", "GD, SGD, Newton and Adam on ridge logistic regression", traces, verdicts)
 
 
 def worst_case_sweep() -> Results:
@@ -131,7 +59,7 @@ def worst_case_sweep() -> Results:
         ),
     )
     heading = "Gradient descent reaches 1/T on smooth convex functions, and not beyond 2/L"
-    return _results("gd_reaches_one_over_t", heading, (*good, *bad), verdicts, kind="worst-case sweep")
+    return results("gd_reaches_one_over_t", heading, (*good, *bad), verdicts, kind="worst-case sweep")
 
 
 def seeded_sweep() -> Results:
@@ -146,7 +74,7 @@ def seeded_sweep() -> Results:
     means = np.array([c.mean("last", "gap")[-1] for c in traces])
     found = verdict("gd_smooth_convex", tuple(range(6)), horizons, 1.5 / np.sqrt(horizons), means)
     heading = "SGD with a step that knows T"
-    return _results("seeded", heading, tuple(traces), (found,), kind="horizon sweep", outputs=("last", "average"))
+    return results("seeded", heading, tuple(traces), (found,), kind="horizon sweep", outputs=("last", "average"))
 
 
 def diverging() -> Results:
@@ -164,7 +92,7 @@ def diverging() -> Results:
         trace("sgd", t, some, oracle="minibatch", status=("done",) * 5 + ("diverged",) * 3),
     )
     found = verdict("gd_smooth_convex", (0,), t[1:], 1.0 / t[1:], tame[1:], expect="holds")
-    return _results("diverging", "Beyond 2/L, gradient descent diverges", traces, (found,))
+    return results("diverging", "Beyond 2/L, gradient descent diverges", traces, (found,))
 
 
 def ten_curves() -> Results:
@@ -182,7 +110,7 @@ def ten_curves() -> Results:
     heading = (
         "Ten step sizes of one optimizer, from 0.001 to 0.01: which of them keeps the rate that the theorem promises?"
     )
-    return _results("ten", heading, tuple(traces), tuple(verdicts))
+    return results("ten", heading, tuple(traces), tuple(verdicts))
 
 
 def exact_zeros() -> Results:
@@ -196,27 +124,27 @@ def exact_zeros() -> Results:
     found = verdict(
         "gd_smooth_convex", (0,), t[1:], np.maximum(bound, 1e-300), traces[0].measured["last"]["gap"][0, 1:]
     )
-    return _results("zeros", "A run that ends at the minimiser", traces, (found,))
+    return results("zeros", "A run that ends at the minimiser", traces, (found,))
 
 
 def one_checkpoint() -> Results:
     """A single reading, at the start."""
-    return _results("start", "Only the start was measured", (trace("gd", np.array([0]), np.array([0.5])),), ())
+    return results("start", "Only the start was measured", (trace("gd", np.array([0]), np.array([0.5])),), ())
 
 
 def no_verdicts() -> Results:
     """Nothing was judged; the horizon is short."""
     t = np.arange(6)
-    return _results("unjudged", "No theorem speaks of this", (trace("gd", t, 0.5 / (1 + t)),), ())
+    return results("unjudged", "No theorem speaks of this", (trace("gd", t, 0.5 / (1 + t)),), ())
 
 
 def no_minimiser() -> Results:
     """A separable problem: no gap and no distance exist, ‖∇R‖² does."""
     t = checkpoints(1_000)
-    run = trace("gd", t, np.full(t.shape, np.nan))
+    run = trace("gd", t, np.full(t.shape, np.nan), traits=frozenset())
     run = Trace(**{**run.__dict__, "measured": {"last": {**run.measured["last"], "grad_norm2": (1.0 / (1 + t))[None]}}})
     why = "not applicable: needs a minimiser, and the classes are separable: R has none (its infimum 0 is not attained)"
-    return _results("separable", "Separable data", (run,), (Verdict("gd_smooth_convex", (0,), "not applicable", why),))
+    return results("separable", "Separable data", (run,), (Verdict("gd_smooth_convex", (0,), "not applicable", why),))
 
 
 def extremes() -> Results:
@@ -234,7 +162,7 @@ def extremes() -> Results:
     terms = " + ".join(rf"\frac{{\sigma_{{{k}}}^2 \eta^{{{k}}}}}{{\mu^{{{k}}} b_{{{k}}}}}" for k in range(14))
     texts = {"broken": r"$\nosuchmacro{1}$", "wide": f"${terms}$"}
     facts = {"broken": {"title": "A theorem with a title of some length, and a formula that no one can read"}}
-    return _results("extremes", "From $10^{300}$ down to 1e-300", traces, verdicts, formulas=texts, theorems=facts)
+    return results("extremes", "From $10^{300}$ down to 1e-300", traces, verdicts, formulas=texts, theorems=facts)
 
 
 def judged_average() -> Results:
@@ -248,32 +176,18 @@ def judged_average() -> Results:
     )
     facts = {"sgd_average": {"title": "SGD smooth convex", "output": "average", "quantity": "gap"}}
     found = verdict("sgd_average", (1,), t[1:], 3.0 / t[1:], traces[1].mean("average", "gap")[1:])
-    return _results("averaged", "What the theorem speaks of is drawn", traces, (found,), theorems=facts)
+    return results("averaged", "What the theorem speaks of is drawn", traces, (found,), theorems=facts)
 
 
 def empty() -> Results:
     """An experiment without a run."""
-    return _results("empty", "", (), ())
-
-
-def _results(
-    name: str,
-    heading: str,
-    traces: tuple[Trace, ...],
-    verdicts: tuple[Verdict, ...],
-    *,
-    kind: Kind = "trajectory",
-    outputs: tuple[str, ...] = ("last",),
-    formulas: Mapping[str, str] = FORMULAS,
-    theorems: Mapping[str, Mapping[str, Any]] = THEOREMS,
-) -> Results:
-    return Results(name, heading, kind, traces, verdicts, outputs, formulas, theorems)
+    return results("empty", "", (), ())
 
 
 GOLDEN: dict[str, Callable[[], Results]] = {
     make.__name__: make
     for make in (
         quickstart, worst_case_sweep, seeded_sweep, diverging, ten_curves, exact_zeros, one_checkpoint, no_verdicts,
-        no_minimiser, extremes, judged_average, empty,
+        no_minimiser, extremes, extreme_floor, floors_apart, shared_bound, many_curves, judged_average, empty,
     )
 }  # fmt: skip

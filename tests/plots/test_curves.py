@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from golden import GOLDEN, checkpoints, trace
+from golden import GOLDEN
+from plot_makers import checkpoints, trace
 from scipy import stats
 
 from convlab.plots import _axes, _curves, _style

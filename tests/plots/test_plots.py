@@ -12,11 +12,12 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from golden import GOLDEN, checkpoints
+from golden import GOLDEN
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from plot_makers import checkpoints
 
 import convlab.plots
 from convlab.core.results import Results
@@ -65,6 +66,11 @@ def test_nothing_leaves_the_page(figure: Figure) -> None:
         assert box.x1 <= width, name
         assert box.y0 >= 0, name
         assert box.y1 <= height, name
+
+
+def test_the_legend_has_a_margin(figure: Figure) -> None:
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    assert all(legend.get_window_extent(renderer).y0 >= 0.09 * figure.dpi for legend in figure.legends)
 
 
 def test_nothing_lies_on_anything(figure: Figure) -> None:
@@ -185,6 +191,10 @@ def labels(axes: Axes) -> list[str]:
         ("no_verdicts", 1, 0, []),
         ("no_minimiser", 1, 0, []),
         ("extremes", 2, 2, []),
+        ("extreme_floor", 2, 0, ["zero, or below the axis", "below the rounding floor: not judged"]),
+        ("floors_apart", 3, 1, ["zero, or below the axis", "below the rounding floor: not judged"]),
+        ("shared_bound", 3, 2, []),
+        ("many_curves", 18, 1, []),
         ("judged_average", 3, 1, []),
         ("empty", 0, 0, []),
     ],
