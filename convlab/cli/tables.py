@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +28,7 @@ PIPED_WIDTH = 120  # columns, where the output is no terminal
 SHORTEST_LABEL = 24  # columns that the label of a run has at least, where a verdict is one line
 _COLOURS = {"holds": "green", "violated": "red", "inconclusive": "yellow", "not applicable": "cyan"}
 _UNITS = {"power": "in log t", "linear": "per step", "order": "order"}
+MOST_REASONS = 6  # why theorems that nobody asked for do not apply; verdicts.csv has them all
 WIDEST_POWER = 1.0  # of the interval of a power rate; a wider one says that no power law describes the curve
 
 
@@ -63,18 +66,32 @@ def show_outcome(outcome: Outcome) -> int:
     screen = console()
     screen.print(Text(results.title, style="bold"))
     show_runs(results, screen)
-    shown = [verdict for verdict in results.verdicts if verdict.expect or verdict.ruling != "not applicable"]
+    asked = [bool(verdict.expect) or verdict.ruling != "not applicable" for verdict in results.verdicts]
+    shown = list(itertools.compress(results.verdicts, asked))
     if shown:
         screen.print(fitting_table(results, shown, screen))
         show_reasons(screen, shown)
-    if unasked := len(results.verdicts) - len(shown):
-        screen.print(f"not applicable: {_counted(unasked, 'theorem/run pair')}; verdicts.csv says why\n")
+    show_inapplicable(
+        screen, [verdict.why for verdict, wanted in zip(results.verdicts, asked, strict=True) if not wanted]
+    )
     for path in outcome.files:
         click.echo(Path(path).resolve())
     for failure in outcome.failures:
         click.echo(f"error: {failure}", err=True)
     click.echo(summary(outcome))
     return 0 if results.as_expected and not outcome.failures else 1
+
+
+def show_inapplicable(screen: Console, whys: Sequence[str]) -> None:
+    """Of theorems that nobody asked for: how many do not apply, and each reason once, the most frequent first."""
+    if not whys:
+        return
+    screen.print(f"not applicable: {_counted(len(whys), 'theorem/run pair')}")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for why, times in Counter(whys).most_common(MOST_REASONS):
+        table.add_row(Text(f"{times} ×"), Text(why, overflow="fold"))
+    screen.print(table)
+    screen.print()
 
 
 def fitting_table(results: Results, verdicts: Sequence[Verdict], screen: Console) -> Table:

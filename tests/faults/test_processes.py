@@ -137,7 +137,8 @@ def test_killed_while_writing(tmp_path: Path) -> None:
         for path in tmp_path.rglob("*.part"):
             path.unlink()
     print(f"{WRITERS_KILLED} writers killed, {parts} of them in the middle of a file")
-    assert parts > WRITERS_KILLED // 10, "kills that fall into a write are what this is about"
+    if WRITERS_KILLED >= 100:  # of a few kills it may be that none falls into a write
+        assert parts > WRITERS_KILLED // 10, "kills that fall into a write are what this is about"
 
 
 @pytest.mark.parametrize("round_", range(INTERRUPTS))
