@@ -71,9 +71,8 @@ def show_outcome(outcome: Outcome) -> int:
     if shown:
         screen.print(fitting_table(results, shown, screen))
         show_reasons(screen, shown)
-    show_inapplicable(
-        screen, [verdict.why for verdict, wanted in zip(results.verdicts, asked, strict=True) if not wanted]
-    )
+    unasked = itertools.compress(results.verdicts, (not wanted for wanted in asked))
+    show_inapplicable(screen, [verdict.why for verdict in unasked])
     for path in outcome.files:
         click.echo(Path(path).resolve())
     for failure in outcome.failures:
