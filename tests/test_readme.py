@@ -29,7 +29,8 @@ def verdict_table(name: str) -> str:
     lines = ["| run | theorem | ruling | worst measured / bound | measured rate | claimed |", "| --- " * 6 + "|"]
     with open(ROOT / "results" / name / "verdicts.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            worst = f"{number(row['worst_ratio'])} at {int(row['worst_t']):,} steps" if row["worst_ratio"] else ""
+            steps = f"{int(row['worst_t']):,} step{'s' * (row['worst_t'] != '1')}" if row["worst_t"] else ""
+            worst = f"{number(row['worst_ratio'])} after {steps}" if row["worst_ratio"] else ""
             slope = ""
             if row["slope"]:
                 value, low, high = (number(row[key]) for key in ("slope", "slope_low", "slope_high"))
