@@ -50,7 +50,7 @@ def test_doubled_arithmetic_has_31_digits() -> None:
 
 
 def test_constants_of_breast_cancer() -> None:
-    """THEORY.md 4.5: standardised, ridge 0.01: L_max = 105.5, sigma_star² = 0.233, ‖θ*‖ = 2.42."""
+    """Standardised, ridge 0.01: L_max = 105.5, sigma_star² = 0.233, ‖θ*‖ = 2.42."""
     known = {name: fact.value for name, fact in logistic(rows="standardised", ridge=0.01).known.items()}
     assert known["L_max"] == pytest.approx(105.54027, rel=1e-6)
     assert known["sigma_star"] ** 2 == pytest.approx(0.2333348, rel=1e-6)

@@ -45,7 +45,7 @@ def test_smooth_convex_is_the_worst_of_huber_and_the_quadratic(T: int, h: str, L
     ("T", "h", "value"), [(1, 1.5, 0.125), (5, 1.7470540749, 0.0270701333), (50, 1.9485943966, 0.0025528512)]
 )
 def test_smooth_convex_at_the_minimax_step(T: int, h: float, value: float) -> None:
-    """The published values where both branches meet (THEORY.md section 1, L D² = 1)."""
+    """The published values where both branches meet, for L D² = 1."""
     setting = setting_of("gd_smooth_convex", T, h, L=1.0, D=1.0)
     assert math.exp(CONVEX.log_bound(setting, T)) == pytest.approx(value, rel=2e-8)
 

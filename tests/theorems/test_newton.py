@@ -27,7 +27,7 @@ def test_the_cubic_in_closed_form_and_its_fraction(mu: str, M: str, D: str) -> N
 
 
 def test_the_bound_is_one_step_tight() -> None:
-    """f'' = mu + M(x0 − y) on [0, x0] leads to −M x0²/(2 mu): equality (THEORY.md section 6)."""
+    """f'' = mu + M(x0 − y) on [0, x0] leads to −M x0²/(2 mu): equality."""
     mu, M, start = 0.5, 3.0, 0.2
     # f' at x0 is the integral of f'' over [0, x0]; f'' there is mu
     following = start - (mu * start + M * start**2 / 2) / mu
