@@ -91,7 +91,7 @@ def _show_theorem(found: PlugIn, allow_code: bool) -> None:
         [
             ("states", theorem.statement),
             ("of", f"{theorem.quantity} at the output '{theorem.output}', {theorem.valid}, {sense}"),
-            ("kind", f"{theorem.kind} bound; its rate is {theorem.rate.written}"),
+            ("kind", f"{theorem.kind} bound" + (f"; its rate is {theorem.rate.written}" if theorem.rate else "")),
             ("needs", "\n".join(assumption.words for assumption in theorem.assumes)),
             ("constants", ", ".join(theorem.constants) or "none"),
             ("source", theorem.source),

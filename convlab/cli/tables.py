@@ -151,7 +151,7 @@ def ruling_text(verdict: Verdict) -> Text:
     mark = "✗ " if not verdict.as_expected else "✓ " if verdict.expect is not None else ""
     text = Text(f"{mark}{verdict.ruling}", style=_COLOURS.get(verdict.ruling, ""))
     if not verdict.as_expected and verdict.expect is not None:
-        text.append(f"\nexpected {verdict.expect}", style="bold red")
+        text.append(f"\nexpected {verdict.expected}", style="bold red")
     return text
 
 

@@ -38,7 +38,7 @@ class Optimum(NamedTuple):
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=["data", "constants", "theta0", "optimum"],
-    meta_fields=["risk", "gap"],
+    meta_fields=["risk", "gap", "project"],
     drop_fields=["name", "known", "traits", "denied", "certificate", "digest"],
 )
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,10 @@ class Problem:
     L_max, mu, M, sigma_star, D (‖θ0 − θ*‖), initial_gap. ``traits`` are words for theorems' assumptions; ``denied``
     says why one is absent. ``certificate`` says how θ* and R* are known; ``digest`` is the SHA-256 of the data.
 
+    ``project(θ, constants)`` is the Euclidean projection onto the set that R is minimised over, None where that is all
+    of space; with one, every constant and the optimum speak of the set, and only optimizers that take a ``project`` may
+    run.
+
     A problem is a pytree of its arrays, so it can be handed to a jitted function; facts for the reader are dropped
     there.
     """
@@ -62,6 +66,7 @@ class Problem:
     data: Batch = ()
     constants: Any = ()
     gap: Callable[[Theta, Problem], jax.Array] | None = None
+    project: Callable[[Theta, Any], Theta] | None = None
     name: str = ""
     known: Mapping[str, Known] = field(default_factory=dict)
     traits: frozenset[str] = frozenset()
@@ -101,7 +106,7 @@ def risk_gap(theta: Theta, problem: Problem) -> jax.Array:
     """R(θ) − R(θ*) without cancellation.
 
     The problem's own closed form where it has one; else ∫₀¹ (1−s) eᵀ∇²R(θ*+s e) e ds with e = θ − θ*, whose terms are
-    nonnegative for convex R. Without a minimiser it is the difference to the infimum.
+    nonnegative for convex R. Without a minimiser it is the difference to ``risk_low``, which the gap does not exceed.
     """
     if problem.gap is not None:
         return problem.gap(theta, problem)
@@ -109,6 +114,5 @@ def risk_gap(theta: Theta, problem: Problem) -> jax.Array:
     if optimum is None:
         raise TypeError(f"problem '{problem.name}' has no certified optimum to measure a gap against")
     if optimum.hi is None:
-        least = 0.5 * (optimum.risk_low + optimum.risk_high)
-        return risk_of(problem, theta) - jnp.asarray(least)
+        return risk_of(problem, theta) - jnp.asarray(optimum.risk_low)
     return taylor_remainder(functools.partial(risk_of, problem), optimum.hi, displacement(theta, optimum))

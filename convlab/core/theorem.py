@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from convlab.core.setting import Setting
 
-Quantity = Literal["gap", "grad_norm2", "dist2"]
+Quantity = Literal["gap", "grad_norm2", "dist2", "decrement2", "decrease"]
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,16 @@ class Instance:
     ``spec`` has the tables "problem", "optimizer" (one), optionally "oracle", and "run" (horizon, seeds).
     ``expected(setting, t)`` is the measured quantity in closed form (its expectation, where the theorem is one about
     expectations), derived for this instance and independent of the bound; ``at`` the steps at which to compare, the
-    horizon among them. ``note`` says where the instance comes from.
+    horizon among them. ``note`` says where the instance comes from. ``start`` is the same of the quantity that a
+    theorem "per step" is ``given``, where that is another one. A lower bound is reached from above: ``reaches`` is
+    then the bound over the measurement.
     """
 
     spec: Mapping[str, Any]
     reaches: float
     expected: Callable[[Setting, int], float]
     note: str
+    start: Callable[[Setting, int], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,12 @@ class Theorem:
     """A convergence theorem with exact constants.
 
     ``log_bound(setting, t)`` is the natural logarithm of the bound on ``quantity`` at θ_t (logarithms, since r^(2t)
-    underflows). For ``valid = "per step"`` it is ``log_step(setting, previous)`` instead: the bound at t+1 from the
-    measured quantity at t. ``output`` names the point that the theorem speaks of, with its range: "last" is θ_t,
-    "average" the mean of θ_0 … θ_{t-1}, "best" the least value among θ_0 … θ_{t-1}.
-    ``sense``: "every run" is judged on every trajectory, "expectation" on the mean over seeds.
+    underflows). For ``valid = "per step"`` it is ``log_step(setting, previous)`` instead: the bound at t+1 from what
+    was measured at t, the quantity itself or the one that ``given`` names. Quantities: "gap" R(θ) − R(θ*), "grad_norm2"
+    ‖∇R‖², "dist2" ‖θ − θ*‖², "decrement2" λ² = ∇Rᵀ(∇²R)⁻¹∇R (of self-concordant problems), and, per step, "decrease"
+    R(θ_t) − R(θ_{t+1}). ``rate`` is None where the bound claims no speed. ``output`` names the point that the theorem
+    speaks of, with its range: "last" is θ_t, "average" the mean of θ_0 … θ_{t-1}, "best" the least value among θ_0 …
+    θ_{t-1}. ``sense``: "every run" is judged on every trajectory, "expectation" on the mean over seeds.
     """
 
     title: str
@@ -84,12 +89,13 @@ class Theorem:
     sense: Literal["every run", "expectation"]
     valid: Literal["every t >= 1", "at the horizon", "per step"]
     formula: str  # the bound in matplotlib mathtext, for legends
-    rate: Rate
+    rate: Rate | None
     instance: Instance
     log_bound: Callable[[Setting, int], float] | None = None
     log_step: Callable[[Setting, float], float] | None = None
     constants: tuple[str, ...] = ()  # names of the known constants that the bound reads
     kind: Literal["upper", "lower"] = "upper"
+    given: Quantity | None = None
 
     def __post_init__(self) -> None:
         if (self.log_step is not None) != (self.valid == "per step") or (self.log_bound is None) == (

@@ -33,9 +33,10 @@ class Verdict:
 
     ``t``, ``log_bound`` and ``ratio`` are the curve that was judged: at each checkpoint the bound and measured/bound
     (the mean over seeds where the theorem is about expectations). ``worst_ratio`` is its largest value and ``worst_t``
-    where. ``expect`` is the ruling that the experiment claimed, or None. ``cells`` are the indices of the traces that
-    were judged together: one, or, in a sweep over horizons, those that differ in the horizon alone; then ``t`` are the
-    horizons and each ratio was read at the end of its own run.
+    where. ``expect`` is the ruling that the experiment claimed, or None, ``expect_slope`` where it wants the slope's
+    interval. ``cells`` are the indices of the traces that were judged together: one, or, in a sweep over horizons,
+    those that differ in the horizon alone; then ``t`` are the horizons and each ratio was read at the end of its own
+    run.
     """
 
     theorem: str
@@ -47,11 +48,31 @@ class Verdict:
     slope: Slope | None = None
     claimed: float | None = None
     expect: Ruling | None = None
+    expect_slope: tuple[float, float] | None = None
     t: np.ndarray | None = None
     log_bound: np.ndarray | None = None
     ratio: np.ndarray | None = None
 
     @property
     def as_expected(self) -> bool:
-        """True unless a claim expected another ruling; without a claim, unless the ruling is "violated"."""
-        return self.ruling == self.expect if self.expect is not None else self.ruling != "violated"
+        """True unless a claim expected another ruling or slope; without a claim, unless the ruling is "violated"."""
+        if self.expect is None:
+            return self.ruling != "violated"
+        return self.ruling == self.expect and self.slope_as_expected
+
+    @property
+    def slope_as_expected(self) -> bool:
+        """Whether the interval of the measured slope lies where the claim wants it, if it wants it anywhere."""
+        if self.expect_slope is None:
+            return True
+        low, high = self.expect_slope
+        return self.slope is not None and low <= self.slope.low and self.slope.high <= high
+
+    @property
+    def expected(self) -> str:
+        """What the claim expects, in words; empty where there is none."""
+        if self.expect is None:
+            return ""
+        if self.expect_slope is None:
+            return self.expect
+        return f"{self.expect}, slope in [{self.expect_slope[0]:g}, {self.expect_slope[1]:g}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def results_of(
 
     ``allow_code``: a claim may name a theorem outside the package. A file of results may not decide that by itself.
     """
-    claims = [Claim(each["theorem"], each["where"], each["expect"]) for each in experiment["claims"]]
+    claims = [Claim.from_json(each) for each in experiment["claims"]]
     verdicts: list[Verdict] = []
     theorems: dict[str, Theorem] = {}
     wanted = claims or [Claim(name) for name in catalog.names("theorems")]
@@ -60,7 +61,8 @@ def results_of(
             chosen = tuple(index for index in group if matches(claim, facts[index]))
             if chosen:
                 expect = claim.expect if claims else None
-                verdicts.append(judge(claim.theorem, theorem, [traces[i] for i in chosen], chosen, kind, expect))
+                verdict = judge(claim.theorem, theorem, [traces[i] for i in chosen], chosen, kind, expect)
+                verdicts.append(dataclasses.replace(verdict, expect_slope=claim.slope))
     return Results(
         name=experiment["name"],
         title=experiment["title"],
@@ -81,7 +83,7 @@ def _facts(theorem: Theorem) -> dict[str, Any]:
         "sense": theorem.sense,
         "valid": theorem.valid,
         "kind": theorem.kind,
-        "rate": theorem.rate.written,
+        "rate": theorem.rate.written if theorem.rate else "none",
     }
 
 
@@ -116,7 +118,13 @@ def _verdict_row(results: Results, verdict: Verdict) -> list[Any]:
     label = results.traces[verdict.cells[0]].label
     measured = (slope.value, slope.low, slope.high) if slope else (None, None, None)
     window = (_slope_of(slope), *slope.window) if slope else (None, None, None)
-    ruled = (verdict.ruling, verdict.expect, verdict.as_expected, _finite(verdict.worst_ratio), verdict.worst_t)
+    ruled = (
+        verdict.ruling,
+        verdict.expected or None,
+        verdict.as_expected,
+        _finite(verdict.worst_ratio),
+        verdict.worst_t,
+    )
     return [label, verdict.theorem, *ruled, *measured, verdict.claimed, *window, verdict.why]
 
 
@@ -141,7 +149,7 @@ def _summary_rows(trace: Trace) -> list[list[Any]]:
             last = complete[-1]
             mean, spread = _mean_and_error(values[:, last])
             ended = (len(values), trace.status.count("diverged"), int(trace.t[last]))
-            found = (mean, spread, trace.floor[quantity])
+            found = (mean, spread, trace.floor.get(quantity, 0.0))
             rows.append([trace.label, trace.setting.horizon, output, quantity, *ended, *found])
     return rows
 

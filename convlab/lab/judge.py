@@ -116,10 +116,13 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
             return (
                 f"only {'an' if how[0] in 'eu' else 'a'} {'estimate' if how == 'estimated' else how} of {name} is known"
             )
-    if theorem.quantity not in trace.measured.get(theorem.output, {}):
+    if theorem.output not in trace.measured:
         return f"it speaks of the output '{theorem.output}', which was not measured: add it to the outputs of [run]"
-    if not np.isfinite(trace.measured[theorem.output][theorem.quantity]).any():
-        return f"{theorem.quantity} was not measured: no minimiser or minimum is known"
+    for quantity in (theorem.quantity, theorem.given or theorem.quantity):
+        values = trace.measured[theorem.output].get("gap" if quantity == "decrease" else quantity)
+        if values is None or not np.isfinite(values).any():
+            reason = "no minimiser or minimum is known" if quantity != "decrement2" else "R is not self-concordant"
+            return f"{quantity} was not measured: {reason}"
     return None
 
 

@@ -19,8 +19,10 @@ import optax
 from convlab.core.expression import Expression
 from convlab.core.optimizer import Judged, params_are_judged
 from convlab.core.oracle import Oracle
-from convlab.core.output import Output
+from convlab.core.output import Output, Seen
 from convlab.core.problem import Problem, Theta
+
+_FOR_OUTPUTS = 2**32 - 1  # folded into a seed's key for what outputs draw; blocks of steps are numbered from 0
 
 
 class Program(NamedTuple):
@@ -31,6 +33,7 @@ class Program(NamedTuple):
     options: tuple[tuple[str, Any], ...]  # static hyperparameters
     schedules: tuple[tuple[str, Expression], ...]  # hyperparameters that are expressions in t
     outputs: tuple[tuple[str, Output], ...]
+    projected: bool = False  # whether the problem's projection is handed over
 
 
 class Carry(NamedTuple):
@@ -42,8 +45,8 @@ class Carry(NamedTuple):
     outputs: tuple[Any, ...]
 
 
-def transformation(program: Program, hyper: dict[str, Any]) -> optax.GradientTransformationExtraArgs:
-    """The optimizer, built inside the trace from traced numbers; a schedule's names are traced as well."""
+def _arguments(program: Program, hyper: dict[str, Any]) -> dict[str, Any]:
+    """The optimizer's real-valued arguments: traced numbers, and schedules whose names are traced as well."""
     schedules = dict(program.schedules)
 
     def argument(name: str, value: Any) -> Any:
@@ -52,8 +55,23 @@ def transformation(program: Program, hyper: dict[str, Any]) -> optax.GradientTra
         dtype = jnp.result_type(*value.values())
         return lambda t: schedules[name]({**value, "t": jnp.asarray(t, dtype)}, jnp)
 
-    arguments = {name: argument(name, value) for name, value in hyper.items()}
+    return {name: argument(name, value) for name, value in hyper.items()}
+
+
+def transformation(
+    program: Program, problem: Problem, arguments: dict[str, Any]
+) -> optax.GradientTransformationExtraArgs:
+    """The optimizer, built inside the trace; a problem's projection is handed over to one that asks for it."""
+    project = problem.project
+    if program.projected and project is not None:
+        arguments = {**arguments, "project": lambda theta: project(theta, problem.constants)}
     return optax.with_extra_args_support(program.build(**dict(program.options), **arguments))
+
+
+def _step_size(arguments: dict[str, Any], t: jax.Array) -> jax.Array:
+    """η_t, where the optimizer has a step size: compiled only where an output reads it."""
+    given = arguments.get("step_size", arguments.get("learning_rate", jnp.nan))
+    return jnp.asarray(given(t) if callable(given) else given)
 
 
 @functools.partial(jax.jit, static_argnames=("program", "count"))
@@ -67,9 +85,9 @@ def start(
 
     def one(values: dict[str, Any], key: jax.Array) -> Carry:
         theta = problem.theta0
-        state = transformation(program, values).init(theta)
-        seen = program.judged(state, theta)
-        outputs = tuple(output.init(seen) for _, output in program.outputs)
+        state = transformation(program, problem, _arguments(program, values)).init(theta)
+        seen, own = program.judged(state, theta), jax.random.fold_in(key, _FOR_OUTPUTS)
+        outputs = tuple(output.init(seen, own) for _, output in program.outputs)
         return Carry(theta, state, oracle.init(problem, theta), outputs)
 
     of_a_seed = jax.vmap(one, (0, None), axis_size=count)
@@ -86,15 +104,15 @@ def _step(program: Program, problem: Problem, oracle: Oracle, values: Any, carry
     """Step t of one run: show f_t, differentiate it, let the outputs look, move."""
     f, oracle_state = oracle.show(problem, oracle.constants, carry.theta, carry.oracle, sample, t)
     value, grad = jax.value_and_grad(f)(carry.theta)
-    seen, seen_value, seen_grad = carry.theta, value, grad
+    arguments = _arguments(program, values)
+    seen = Seen(carry.theta, value, grad, _step_size(arguments, t))
     if program.judged is not params_are_judged:
-        seen = program.judged(carry.optimizer, carry.theta)
-        seen_value, seen_grad = jax.value_and_grad(f)(seen)  # compiled only where an output reads it
+        point = program.judged(carry.optimizer, carry.theta)
+        seen = Seen(point, *jax.value_and_grad(f)(point), seen.step_size)  # compiled only where an output reads it
     outputs = tuple(
-        output.update(state, t, seen, seen_value, seen_grad)
-        for (_, output), state in zip(program.outputs, carry.outputs, strict=True)
+        output.update(state, t, seen) for (_, output), state in zip(program.outputs, carry.outputs, strict=True)
     )
-    optimizer = transformation(program, values)
+    optimizer = transformation(program, problem, arguments)
     updates, state = optimizer.update(grad, carry.optimizer, carry.theta, value=value, grad=grad, value_fn=f)
     return Carry(optax.apply_updates(carry.theta, updates), state, oracle_state, outputs)
 

@@ -11,6 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from convlab.core.problem import Problem, Theta, displacement, risk_gap, risk_of, squared_norm
 
@@ -38,26 +39,45 @@ def _gaps(problem: Problem, points: Theta) -> jax.Array:
     return jax.vmap(lambda theta: risk_gap(theta, problem))(points)
 
 
-def measure(problem: Problem, points: Theta) -> dict[str, np.ndarray]:
-    """The three quantities at P points (leading axis of every leaf), as float64 arrays [P].
+def measure(problem: Problem, points: Theta, decrement: bool = False) -> dict[str, np.ndarray]:
+    """The quantities at P points (leading axis of every leaf), as float64 arrays [P].
 
     Non-finite points give non-finite values. dist2 is NaN where there is no minimiser, the gap where no optimum is
-    known.
+    known; decrement2, which costs a linear system, is there if ``decrement`` asks for it.
     """
     points = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), points)
     count = jax.tree.leaves(points)[0].shape[0]
     dimension = sum(leaf.size for leaf in jax.tree.leaves(problem.theta0))
     size = max(1, _CHUNK // max(problem.rows, dimension, 1))
     parts = [
-        _measure_chunk(problem, jax.tree.map(lambda leaf, low=low: leaf[low : low + size], points))
+        _measure_chunk(problem, jax.tree.map(lambda leaf, low=low: leaf[low : low + size], points), decrement)
         for low in range(0, count, size)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _measure_chunk(problem: Problem, points: Theta) -> dict[str, np.ndarray]:
+def _measure_chunk(problem: Problem, points: Theta, decrement: bool) -> dict[str, np.ndarray]:
     risk, grad_norm2, dist2 = (np.asarray(values) for values in _plain(problem, points))
-    return {"gap": _gap(problem, points, risk), "grad_norm2": grad_norm2, "dist2": dist2}
+    found = {"gap": _gap(problem, points, risk), "grad_norm2": grad_norm2, "dist2": dist2}
+    if decrement:
+        found["decrement2"] = np.asarray(_decrements(problem, points))
+    return found
+
+
+@jax.jit
+def _decrements(problem: Problem, points: Theta) -> jax.Array:
+    """λ² = ∇Rᵀ(∇²R)⁻¹∇R, Newton's decrement squared: what a full Newton step would gain twice on a quadratic."""
+    _, unravel = ravel_pytree(problem.theta0)
+
+    def one(theta: Theta) -> jax.Array:
+        def flat_risk(flat: jax.Array) -> jax.Array:
+            return risk_of(problem, unravel(flat))
+
+        flat = ravel_pytree(theta)[0]
+        gradient = jax.grad(flat_risk)(flat)
+        return jnp.vdot(gradient, jnp.linalg.solve(jax.hessian(flat_risk)(flat), gradient))
+
+    return jax.vmap(one)(points)
 
 
 def _gap(problem: Problem, points: Theta, risk: np.ndarray) -> np.ndarray:
@@ -66,10 +86,10 @@ def _gap(problem: Problem, points: Theta, risk: np.ndarray) -> np.ndarray:
         return np.full_like(risk, np.nan)
     if problem.rows == 0 and problem.gap is not None:
         return np.asarray(_gaps(problem, points))
+    if optimum.hi is None:  # a one-sided R*: what is measured lies above the gap, by at most the error told
+        return np.asarray(risk - float(optimum.risk_low))
     least = 0.5 * (float(optimum.risk_low) + float(optimum.risk_high))
     gap = risk - least
-    if optimum.hi is None:
-        return gap
     (coarse,) = np.nonzero(np.isfinite(gap) & (gap * _ACCURATE < _rounding(problem, points, risk, least)))
     if coarse.size:
         gap = gap.copy()

@@ -168,7 +168,7 @@ def _names(kind: str, name: str, known: Mapping[str, Parameter]) -> Names:
         return Names(KNOWN_NAMES)
     if kind == "problems":
         numbers = [p.name for p in known.values() if any(form.kind in ("float", "int") for form in p.forms)]
-        return Names(("T", *(other for other in numbers if other != name)))
+        return Names(("T", *(other for other in numbers if other != name)), whole=True)
     return Names()
 
 

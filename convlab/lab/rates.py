@@ -32,6 +32,8 @@ def measured_rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tup
     which a step size that depends on T changes.
     """
     traces = sorted(traces, key=lambda trace: trace.setting.horizon)
+    if theorem.rate is None:
+        return None, None
     if theorem.rate.kind == "order":
         return _order(theorem, traces), theorem.rate.value(traces[-1].setting)
     if theorem.log_bound is None:
@@ -41,7 +43,7 @@ def measured_rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tup
     if len(traces) == 1:
         claimed = theorem.rate.value(traces[0].setting)
         keep = _rate_shows(clean, bound, claimed, theorem.rate.kind == "power")
-        return _trajectory(theorem, [reading for reading, ok in zip(clean, keep, strict=True) if ok]), claimed
+        return _trajectory(theorem.rate.kind, [reading for reading, ok in zip(clean, keep, strict=True) if ok]), claimed
     horizons = np.array([reading.t for reading in clean], dtype=float)
     against_bound = sweep == "worst-case sweep"
     x = bound if against_bound else np.log(horizons) if theorem.rate.kind == "power" else horizons
@@ -74,12 +76,12 @@ def _rate_shows(clean: Sequence[Reading], log_bound: np.ndarray, claimed: float,
     return np.asarray(np.gradient(log_bound, np.log(t) if power else t) <= 0.5 * claimed)
 
 
-def _trajectory(theorem: Theorem, clean: Sequence[Reading]) -> Slope | None:
+def _trajectory(kind: str, clean: Sequence[Reading]) -> Slope | None:
     """The fit over the upper half of the (logarithmic) range of t, past the transient; its interval from others."""
     if len(clean) < _FEWEST:
         return None
     t = np.array([reading.t for reading in clean], dtype=float)
-    x = np.log(t) if theorem.rate.kind == "power" else t
+    x = np.log(t) if kind == "power" else t
     span = x[-1] - x[0]
 
     def window(start: float, end: float) -> tuple[int, int]:
@@ -90,7 +92,7 @@ def _trajectory(theorem: Theorem, clean: Sequence[Reading]) -> Slope | None:
     if main[1] - main[0] < _FEWEST:
         main = (0, len(x))
     usable = [(i, j) for i, j in windows if j - i >= _FEWEST] or [main]
-    return _slope(clean, x, usable, main, theorem.rate.kind, "t")
+    return _slope(clean, x, usable, main, kind, "t")
 
 
 def _slope(

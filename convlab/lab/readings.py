@@ -50,9 +50,18 @@ def readings(theorem: Theorem, traces: Sequence[Trace]) -> list[Reading]:
 
 def measured(theorem: Theorem, trace: Trace) -> np.ndarray:
     """The theorem's quantity at its output [S, K], with +∞ instead of NaN from where a run diverged on."""
-    values = np.asarray(trace.measured[theorem.output][theorem.quantity], dtype=float)
+    values = _quantity(theorem, trace, theorem.quantity)
     diverged = np.array([status == "diverged" for status in trace.status], dtype=bool)
     return np.where(np.isnan(values) & diverged[:, None], np.inf, values)
+
+
+def _quantity(theorem: Theorem, trace: Trace, name: str) -> np.ndarray:
+    """A quantity at the theorem's output [S, K]; the decrease of R is that of the gap since the checkpoint before."""
+    found = trace.measured[theorem.output]
+    if name != "decrease":
+        return np.asarray(found[name], dtype=float)
+    gap = np.asarray(found["gap"], dtype=float)
+    return np.concatenate([np.full_like(gap[:, :1], np.nan), gap[:, :-1] - gap[:, 1:]], axis=1)
 
 
 def _point(theorem: Theorem, trace: Trace, k: int) -> Reading:
@@ -71,14 +80,16 @@ def _point(theorem: Theorem, trace: Trace, k: int) -> Reading:
 def _pairs(theorem: Theorem, trace: Trace) -> Iterator[Reading]:
     assert theorem.log_step is not None
     values, setting = measured(theorem, trace), trace.setting
+    given = theorem.given or theorem.quantity
+    starts = values if theorem.given is None else _quantity(theorem, trace, given)
     condition = rounding.condition(setting)
     for k in pairs(trace):
-        previous = values[:, k]
+        previous = starts[:, k]
         usable = np.isfinite(previous)
         if not usable.any():
             return
         # A bound that rests on a measured point is only as good as that point: none below its floor.
-        usable &= previous > CLEAR * trace.floor.get(theorem.quantity, 0.0)
+        usable &= previous > CLEAR * trace.floor.get(given, 0.0)
         start = np.where(usable, previous, 1.0)
         bounds = np.array([theorem.log_step(setting, float(q)) for q in start])
         before = logs(start)

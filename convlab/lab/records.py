@@ -21,6 +21,8 @@ def save_trace(folder: Path, name: str, trace: Trace, origin: Mapping[str, Any])
     length = there.sum(axis=1).astype(np.int64)
     inside = np.arange(trace.t.size) < length[:, None]
     arrays = {"t": trace.t, "length": length}
+    if trace.points is not None:
+        arrays["points"] = np.where(inside[:, :, None], trace.points, 0.0)
     for output, quantities in trace.measured.items():
         for quantity, values in quantities.items():
             if np.isfinite(values[inside]).all():  # without a minimiser there is no dist2
@@ -59,6 +61,9 @@ def load_trace(paths: Sequence[Path], seeds: int, label: str) -> Trace:
         rows = [_masked(each, f"{output}.{quantity}")[chosen] for _, each, chosen in kept]
         measured[output][quantity] = np.concatenate(rows)
     status = [word for each, _, chosen in kept for word in each["status"][chosen]]
+    points = None
+    if "points" in arrays:
+        points = np.concatenate([_masked(each, "points")[chosen] for _, each, chosen in kept])
     return Trace(
         setting=Setting.from_json(record["setting"]),
         t=arrays["t"],
@@ -72,6 +77,7 @@ def load_trace(paths: Sequence[Path], seeds: int, label: str) -> Trace:
         dimension=record["dimension"],
         rows=record["rows"],
         relative=record["relative"],
+        points=points,
         confirms_only=tuple(record["confirms_only"]),
         origin={"data": record["data"], "files": " ".join(path.name for path in paths)},
     )
@@ -83,6 +89,7 @@ def _part(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         Setting.from_json(record["setting"])
         rows, columns = arrays["length"].size, arrays["t"].size
         sound = all(array.shape == (rows, columns) for key, array in arrays.items() if "." in key)
+        sound &= "points" not in arrays or arrays["points"].shape == (rows, columns, 2)
         if not sound or len(record["status"]) != rows or record["seeds"][1] - record["seeds"][0] != rows:
             raise ValueError("shapes")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
@@ -92,4 +99,4 @@ def _part(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _masked(arrays: Mapping[str, np.ndarray], key: str) -> np.ndarray:
     inside = np.arange(arrays["t"].size) < arrays["length"][:, None]
-    return np.where(inside, arrays[key], np.nan)
+    return np.where(inside.reshape(inside.shape + (1,) * (arrays[key].ndim - 2)), arrays[key], np.nan)

@@ -21,6 +21,7 @@ from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
 
 _GROWTH = 1e8  # a run without noise whose gap ends this many times above its start has diverged, finite or not
+_SMALL = 100  # parameters up to which Newton's decrement is measured
 _SLICE = 0.5  # seconds after which the host looks up: for progress, and for Ctrl-C
 
 
@@ -49,8 +50,10 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
     for output, kept in points.items():
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[3:]), kept)
         shape = (len(first.cell.checkpoints), width, len(batch.tasks))
-        measured[output] = {name: array.reshape(shape) for name, array in measure(exact, flat).items()}
+        found = measure(exact, flat, _decrement_is_wanted(first.problem))
+        measured[output] = {name: array.reshape(shape) for name, array in found.items()}
     count = seeds[1] - seeds[0]
+    plane = _plane(points.get("last"))
     return [
         _trace(
             task.settled,
@@ -59,9 +62,27 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
                 output: {name: np.ascontiguousarray(array[:, :count, column].T) for name, array in quantities.items()}
                 for output, quantities in measured.items()
             },
+            None if plane is None else np.ascontiguousarray(plane[:, :count, column].swapaxes(0, 1)),
         )
         for column, task in enumerate(batch.tasks)
     ]
+
+
+def _decrement_is_wanted(problem: Problem) -> bool:
+    """Newton's decrement is measured where a theorem speaks of it, and its linear system is small."""
+    return "self-concordant" in problem.traits and _dimension(problem) <= _SMALL
+
+
+def _dimension(problem: Problem) -> int:
+    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(problem.theta0))
+
+
+def _plane(points: Any) -> np.ndarray | None:
+    """The points of a two-dimensional problem, [K, seeds, hyperparameters, 2], for a picture of the trajectory."""
+    leaves = jax.tree.leaves(points)
+    if len(leaves) != 1 or leaves[0].shape[3:] != (2,):
+        return None
+    return np.asarray(leaves[0], np.float64)
 
 
 def _cast(problem: Problem, dtype: str) -> Problem:
@@ -119,7 +140,12 @@ def _drive(
     return {name: _stack([each[name] for each in kept]) for name in kept[0]}
 
 
-def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[str, np.ndarray]]) -> Trace:
+def _trace(
+    settled: Settled,
+    seeds: tuple[int, ...],
+    measured: dict[str, dict[str, np.ndarray]],
+    plane: np.ndarray | None,
+) -> Trace:
     """The trace of one cell, each seed's curves cut where it is no longer finite."""
     cell = settled.cell
     ends = np.full(len(seeds), len(cell.checkpoints))
@@ -128,6 +154,8 @@ def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[st
     for quantities in measured.values():
         for array in quantities.values():
             array[np.arange(len(cell.checkpoints)) >= ends[:, None]] = np.nan
+    if plane is not None:
+        plane[np.arange(len(cell.checkpoints)) >= ends[:, None]] = np.nan
     return Trace(
         setting=settled.setting,
         t=np.asarray(cell.checkpoints, np.int64),
@@ -138,9 +166,10 @@ def _trace(settled: Settled, seeds: tuple[int, ...], measured: dict[str, dict[st
         status=_status(settled, ends, next(iter(measured.values()))["gap"]),
         rows_per_step=float(settled.oracle.rows_per_step(settled.problem)),
         label=cell.label,
-        dimension=sum(int(np.size(leaf)) for leaf in jax.tree.leaves(settled.problem.theta0)),
+        dimension=_dimension(settled.problem),
         rows=settled.problem.rows,
         relative=relative_errors(settled.problem),
+        points=plane,
         confirms_only=tuple(name for name, output in settled.program.outputs if output.confirms_only),
     )
 

@@ -11,7 +11,7 @@ from convlab.lab.catalog import Catalog
 from convlab.lab.claims import Index, combinations, count, facts
 from convlab.lab.faults import Faults, given
 from convlab.lab.parts import Reader, is_line, read_optimizer, read_oracle, read_problem
-from convlab.lab.spec import EXPECTATIONS, Claim, Experiment, Key, OptimizerPart, Part
+from convlab.lab.spec import EXPECTATIONS, Claim, Experiment, Key, OptimizerPart, Part, output_parts
 
 TOP = ("title", "problem", "optimizer", "oracle", "run", "claim", "quick")
 LONGEST_HORIZON = 10**9
@@ -169,10 +169,30 @@ def _outputs(reader: Reader, written: Any) -> tuple[str, ...]:
     if not isinstance(listed, list) or not listed:
         reader.faults.add(key, f'{given(written)} is not a list of outputs, such as ["last", "average"]')
         return ()
-    for index, name in enumerate(listed):
-        _checked_name(reader, "outputs", name, key if isinstance(written, str) else (*key, index))
-    _refuse_twice(reader.faults, key, listed)
-    return tuple(name for name in listed if isinstance(name, str))
+    found = [
+        _output(reader, name, key if isinstance(written, str) else (*key, index)) for index, name in enumerate(listed)
+    ]
+    _refuse_twice(reader.faults, key, [name for name in found if name])
+    return tuple(name for name in found if name)
+
+
+def _output(reader: Reader, written: Any, key: Key) -> str:
+    """An output as theorems name it: ``average(0..T-1)`` is ``average``, whose default that is. Empty where it is
+    none."""
+    name, argument = output_parts(written) if isinstance(written, str) else (written, None)
+    if not _checked_name(reader, "outputs", name, key):
+        return ""
+    parameters = reader.catalog.read("outputs", name).parameters or ()
+    if argument is None:
+        return str(name)
+    if not parameters:
+        reader.faults.add(key, f"{given(written)}: '{name}' takes nothing in brackets; write '{name}'")
+        return ""
+    choices = [str(choice) for form in parameters[0].forms for choice in form.choices]
+    if argument not in choices:
+        reader.faults.add(key, f"{given(written)}: {given(argument)} is no choice; {nearest(argument, choices)}")
+        return ""
+    return str(name if argument == parameters[0].default else written)
 
 
 def _refuse_twice(faults: Faults, key: Key, values: list[Any]) -> None:
@@ -205,7 +225,7 @@ def _claims(reader: Reader, tables: Mapping[str, Any]) -> tuple[Claim, ...]:
 
 def _claim(reader: Reader, table: Any, key: Key) -> Claim | None:
     faults = reader.faults
-    allowed = ("theorem", "where", "expect")
+    allowed = ("theorem", "where", "expect", "slope")
     if not isinstance(table, dict):
         faults.add(key, f"{given(table)} is not a table with a theorem")
         return None
@@ -220,7 +240,18 @@ def _claim(reader: Reader, table: Any, key: Key) -> Claim | None:
             hint = nearest(expect, EXPECTATIONS) if isinstance(expect, str) else f"allowed: {', '.join(EXPECTATIONS)}"
             faults.add((*key, "expect"), f"{given(expect)} is no ruling; {hint}")
         elif (where := _where(faults, table.get("where", {}), (*key, "where"))) is not None:
-            return Claim(table["theorem"], where, expect)
+            return Claim(table["theorem"], where, expect, _slope(faults, table.get("slope"), (*key, "slope")))
+    return None
+
+
+def _slope(faults: Faults, written: Any, key: Key) -> tuple[float, float] | None:
+    """Where a claim wants the measured slope: [least, largest]."""
+    if written is None:
+        return None
+    numbers = [float(x) for x in written if isinstance(x, int | float)] if isinstance(written, list) else []
+    if isinstance(written, list) and len(numbers) == len(written) == 2 and numbers[0] <= numbers[1]:
+        return numbers[0], numbers[1]
+    faults.add(key, f"{given(written)} is no interval for the measured slope, such as [-1.1, -0.9]")
     return None
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,13 +17,14 @@ from convlab.core.errors import ConvlabError, nearest
 from convlab.core.expression import Expression
 from convlab.core.optimizer import params_are_judged
 from convlab.core.oracle import Oracle
+from convlab.core.output import Output
 from convlab.core.problem import Problem
 from convlab.core.setting import Hyper, Known, Setting
 from convlab.lab import catalog
+from convlab.lab.building import build_problem, finite, load, real, signature_of
 from convlab.lab.grid import Cell
 from convlab.lab.loop import Program
-from convlab.lab.signature import Parameter
-from convlab.lab.spec import Key, Part
+from convlab.lab.spec import FROM_PROBLEM, Key, Part, output_parts
 
 
 @dataclass(frozen=True)
@@ -66,29 +65,61 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
         oracle = _build_oracle(cell.oracle, problem)
     facts = {**problem.known, **oracle.facts(problem)}
     known = {name: fact for name, fact in facts.items() if math.isfinite(fact.value)}  # L/mu may overflow: unknown
+    implied, more = _implied(problem, oracle, known)
+    known = {**more, **known}
     with _said_at("optimizer", cell.tables[1]):
         hyper, options = _hyperparameters(cell, problem, known)
-    build = _load("optimizers", cell.optimizer.name)
+        handed = _handed(cell, problem, hyper)
+    build = load("optimizers", cell.optimizer.name)
     about = _speaks_for(cell.optimizer.name, build)
     traits = frozenset(getattr(about, "TRAITS", ()))
     if hasattr(about, "traits"):
-        traits |= about.traits(hyper, options)
-    program, traced = _program(cell, build, getattr(about, "judged", params_are_judged), hyper, options)
+        traits |= about.traits(hyper, {**options, **handed})
+    judged = getattr(about, "judged", params_are_judged)
+    program, traced = _program(cell, build, judged, hyper, options, bool(handed))
     setting = Setting(
         problem=cell.problem.name,
         oracle=cell.oracle.name,
         optimizer=cell.optimizer.name,
         horizon=cell.horizon,
-        traits=problem.traits | oracle.traits(problem) | traits,
+        traits=problem.traits | oracle.traits(problem) | traits | implied,
         known=known,
         hyper=hyper,
-        options=options,
+        options={**options, **handed},
         problem_parameters=dict(cell.problem.parameters),
         oracle_parameters=dict(cell.oracle.parameters),
         denied=dict(problem.denied),
         dtype=cell.dtype,
     )
     return Settled(cell, problem, oracle, program, traced, setting)
+
+
+def _implied(problem: Problem, oracle: Oracle, known: Mapping[str, Known]) -> tuple[frozenset[str], dict[str, Known]]:
+    """What follows from what is known: strong convexity implies the Polyak–Łojasiewicz inequality with μ, where R is
+    minimised over all of space; of an exact oracle the gradients are bounded by G."""
+    traits, more = set(), {}
+    if {"strongly convex", "has minimiser"} <= problem.traits and "mu" in known and problem.project is None:
+        traits.add("Polyak-Lojasiewicz")
+        more["mu_PL"] = known["mu"]
+    if "exact oracle" in oracle.traits(problem) and "Lipschitz" in problem.traits and "G" in known:
+        more["G_expected"] = known["G"]
+    return frozenset(traits), more
+
+
+def _handed(cell: Cell, problem: Problem, hyper: dict[str, Hyper]) -> dict[str, Any]:
+    """What the problem hands over to an optimizer that asks for it by name: its projection, and its minimum."""
+    asked = set(signature_of("optimizers", cell.optimizer.name) or {}) & set(FROM_PROBLEM)
+    if problem.project is not None and "project" not in asked:
+        raise ConvlabError(
+            f"problem '{problem.name}' is minimised over a set, which '{cell.optimizer.name}' would leave; "
+            "use an optimizer that projects, such as 'subgradient'"
+        )
+    if "risk_star" in asked:
+        optimum = problem.optimum
+        if optimum is None or optimum.hi is None:
+            raise ConvlabError(f"'{cell.optimizer.name}' needs the minimum, and none is certified for '{problem.name}'")
+        hyper["risk_star"] = Hyper("R*", 0.5 * (float(optimum.risk_low) + float(optimum.risk_high)))
+    return {"project": True} if problem.project is not None else {}
 
 
 def _speaks_for(name: str, build: Callable[..., Any]) -> Any:
@@ -101,106 +132,8 @@ def _speaks_for(name: str, build: Callable[..., Any]) -> Any:
     return build
 
 
-def build_problem(part: Part, horizon: int, files: Mapping[str, Path]) -> Problem:
-    """The problem of a part, its expressions evaluated; built once for equal values.
-
-    ``files`` maps ``data`` as written to the file that it names, seen from the experiment's folder.
-    """
-    values = _problem_values(part, horizon)
-    if values.get("data") in files:
-        values["data"] = str(files[values["data"]])
-    stamp = _stamp(values.get("data"))
-    return _problem(part.name, json.dumps(values, sort_keys=True), stamp)
-
-
-def _stamp(data: Any) -> tuple[int, int]:
-    """Size and time of a data file, so that a changed file is read again."""
-    if isinstance(data, str) and Path(data).is_file():
-        found = Path(data).stat()
-        return found.st_size, found.st_mtime_ns
-    return 0, 0
-
-
-@functools.lru_cache(maxsize=64)
-def _problem(name: str, values: str, stamp: tuple[int, int]) -> Problem:
-    build = _load("problems", name)
-    arguments = {
-        key: _as_tuple(value) if isinstance(value, list) else value for key, value in json.loads(values).items()
-    }
-    problem: Problem = build(**arguments)
-    return problem
-
-
-def _as_tuple(value: list[Any]) -> tuple[Any, ...]:
-    return tuple(_as_tuple(item) if isinstance(item, list) else item for item in value)
-
-
-def _load(kind: str, name: str) -> Callable[..., Any]:
-    """A plug-in's function. Code from outside was allowed, or refused, when the experiment was read."""
-    function: Callable[..., Any] = catalog.load(kind, name, allow_code=True)
-    return function
-
-
-def _signature(kind: str, name: str) -> dict[str, Parameter] | None:
-    """A plug-in's parameters; None for an optax optimizer, whose annotations are not ours to read."""
-    found = catalog.CATALOG.find(kind, name, allow_code=True)
-    if found.parameters is not None:
-        return {parameter.name: parameter for parameter in found.parameters}
-    if name.startswith("optax."):
-        return None
-    return {
-        each.name: Parameter(each.name, _annotation(each), each.default is each.empty, _default(each))
-        for each in inspect.signature(_load(kind, name)).parameters.values()
-    }
-
-
-def _annotation(parameter: inspect.Parameter) -> str:
-    written = parameter.annotation
-    return written if isinstance(written, str) else inspect.formatannotation(written)
-
-
-def _default(parameter: inspect.Parameter) -> Any:
-    return None if parameter.default is parameter.empty else parameter.default
-
-
-def _problem_values(part: Part, horizon: int) -> dict[str, Any]:
-    """Parameters with their expressions evaluated over T and the problem's own numbers, in whatever order they need."""
-    signature = _signature("problems", part.name) or {}
-    values = dict(part.parameters)
-    names: dict[str, float] = {"T": float(horizon)}
-    for name, parameter in signature.items():
-        value = values.get(name, parameter.default)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            names[name] = float(value)
-    waiting = {
-        name: Expression(value)
-        for name, value in values.items()
-        if isinstance(value, str) and name in signature and _real(signature[name])
-    }
-    for name in waiting:
-        names.pop(name, None)
-    while waiting:
-        ready = [name for name, expression in waiting.items() if expression.names <= names.keys()]
-        if not ready:
-            name, expression = next(iter(waiting.items()))
-            missing = min(expression.names - names.keys())
-            raise ConvlabError(
-                f"problem '{part.name}', {name} = '{expression.text}': {missing} has no value here; "
-                f"{nearest(missing, names)}"
-            )
-        for name in ready:
-            values[name] = names[name] = _finite(waiting.pop(name)(names), f"problem '{part.name}', {name}")
-    return values
-
-
-def _finite(value: float, where: str) -> float:
-    if not math.isfinite(value):
-        raise ConvlabError(f"{where}: its value is {value}; it must be a finite number")
-    return float(value)
-
-
 def _build_oracle(part: Part, problem: Problem) -> Oracle:
-    oracle: Oracle = _load("oracles", part.name)(**part.parameters)
+    oracle: Oracle = load("oracles", part.name)(**part.parameters)
     fault = oracle.problem_fault(problem)
     if fault:
         raise ConvlabError(fault)
@@ -214,14 +147,14 @@ def _hyperparameters(
     names = {name: fact.value for name, fact in known.items()} | {"T": float(cell.horizon)}
     hyper: dict[str, Hyper] = {}
     options: dict[str, Any] = {}
-    for name, (value, real) in _arguments(cell.optimizer).items():
+    for name, (value, is_real) in _arguments(cell.optimizer).items():
         with _said_at("optimizer", cell.tables[1], name):
-            if not real:
+            if not is_real:
                 options[name] = value
             elif isinstance(value, str):
                 hyper[name] = _written(Expression(value), names, f"'{value}'", problem)
             else:
-                hyper[name] = Hyper(repr(value), _finite(float(value), f"{name} of '{cell.optimizer.name}'"))
+                hyper[name] = Hyper(repr(value), finite(float(value), f"{name} of '{cell.optimizer.name}'"))
     return hyper, options
 
 
@@ -244,22 +177,20 @@ def _written(expression: Expression, names: Mapping[str, float], where: str, pro
 
 def _arguments(part: Part) -> dict[str, tuple[Any, bool]]:
     """Parameter → (value, whether it is a real number), defaults of our own optimizers included."""
-    signature = _signature("optimizers", part.name)
+    signature = signature_of("optimizers", part.name)
     if signature is None:
         return _optax_arguments(part)
     found = {}
     for name, parameter in signature.items():
+        if name in FROM_PROBLEM:
+            continue
         value = part.parameters.get(name, parameter.default)
-        found[name] = (value, _real(parameter) and value is not None)
+        found[name] = (value, real(parameter) and value is not None)
     return found
 
 
-def _real(parameter: Parameter) -> bool:
-    return any(form.kind in ("float", "schedule") for form in parameter.forms)
-
-
 def _optax_arguments(part: Part) -> dict[str, tuple[Any, bool]]:
-    function = _load("optimizers", part.name)
+    function = load("optimizers", part.name)
     accepted = inspect.signature(function).parameters
     for name in part.parameters:
         if name not in accepted:
@@ -284,6 +215,7 @@ def _program(
     judged: Callable[..., Any],
     hyper: Mapping[str, Hyper],
     options: Mapping[str, Any],
+    projected: bool,
 ) -> tuple[Program, dict[str, Any]]:
     number = np.dtype(cell.dtype).type
     traced: dict[str, Any] = {}
@@ -294,6 +226,12 @@ def _program(
         else:
             traced[name] = {key: number(value) for key, value in {**given.names, "T": float(cell.horizon)}.items()}
             schedules.append((name, Expression(given.written)))
-    outputs = tuple((name, _load("outputs", name)()) for name in cell.outputs)
-    program = Program(build, judged, tuple(sorted(options.items())), tuple(schedules), outputs)
+    outputs = tuple((name, _output(name)) for name in cell.outputs)
+    program = Program(build, judged, tuple(sorted(options.items())), tuple(schedules), outputs, projected)
     return program, traced
+
+
+def _output(written: str) -> Output:
+    name, argument = output_parts(written)
+    output: Output = load("outputs", name)(*([] if argument is None else [argument]))
+    return output

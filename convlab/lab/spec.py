@@ -18,10 +18,21 @@ Key = tuple[str | int, ...]  # where something stands in a file: ("optimizer", 0
 
 KNOWN_NAMES = (
     *("L", "L_max", "mu", "M", "D", "sigma_star", "kappa", "n", "initial_gap", "L_expected", "G", "sigma"),
+    *("G_max", "G_expected", "mu_PL", "capacity", "source", "diameter"),
     "T",
 )  # what an optimizer's expression may speak of: the problem's constants and the horizon
-FROM_PROBLEM = ("prox", "lmo", "project")  # parameters that the lab hands over, never an experiment file
+FROM_PROBLEM = ("prox", "lmo", "project", "risk_star")  # parameters that the lab hands over, never an experiment file
 EXPECTATIONS: tuple[Ruling, ...] = ("holds", "violated", "inconclusive", "not applicable")  # as in core.verdict
+
+
+def output_parts(written: str) -> tuple[str, str | None]:
+    """The name of an output, and its argument where it has one.
+
+    >>> output_parts("average(1..T)"), output_parts("last")
+    (('average', '1..T'), ('last', None))
+    """
+    name, bracket, rest = written.partition("(")
+    return (name, rest.removesuffix(")")) if bracket and rest.endswith(")") else (written, None)
 
 
 def dotted(key: Key) -> str:
@@ -73,15 +84,24 @@ class Claim:
     """What an experiment expects of a theorem on the cells that ``where`` selects (all of them where it is empty).
 
     ``where`` is flat: "optimizer", "problem", "oracle" (names), "horizon", "label", an optimizer's parameter, or
-    "problem.x", "oracle.x"; a value as written in the file, or a list of such values.
+    "problem.x", "oracle.x"; a value as written in the file, or a list of such values. ``slope`` is where the interval
+    of the measured slope must lie; at the small size of [quick] it is not asked.
     """
 
     theorem: str
     where: Mapping[str, Any] = field(default_factory=dict)
     expect: Ruling = "holds"
+    slope: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"theorem": self.theorem, "where": dict(sorted(self.where.items())), "expect": self.expect}
+        asked = {} if self.slope is None else {"slope": list(self.slope)}
+        return {"theorem": self.theorem, "where": dict(sorted(self.where.items())), "expect": self.expect, **asked}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Claim:
+        slope = record.get("slope")
+        asked = None if slope is None else (float(slope[0]), float(slope[1]))
+        return cls(record["theorem"], record["where"], record["expect"], asked)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from convlab.lab import catalog, environment, store
 from convlab.lab.settle import Settled
+from convlab.lab.spec import output_parts
 
 _MOST_RUNS = 4096  # runs of one batch; from 16 to 4096 the time per run is flat
 _SEEDS = 16  # seeds that a full batch has room for, at least
@@ -100,10 +101,11 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
 def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
-    paths = {root / "lab" / f"{name}.py" for name in ("loop", "measure", "runner", "settle", "grid")}
+    paths = {root / "lab" / f"{name}.py" for name in ("loop", "measure", "runner", "settle", "building", "grid")}
     paths |= set((root / "calculus").glob("*.py"))
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
-    paths |= {root / "outputs" / f"{name}.py" for name in outputs}
+    paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in outputs}
+    paths |= set((root / "outputs").glob("_*.py"))
     for kind, name in names.items():
         paths |= {root / kind / f"{name}.py", *(root / kind).glob("_*.py")}
         if ":" in name:

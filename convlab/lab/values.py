@@ -15,9 +15,13 @@ AT_LEAST_ONE = frozenset({"size", "batch_size", "rows", "columns", "dimension", 
 
 @dataclass(frozen=True)
 class Names:
-    """What an expression may speak of (and t, in a schedule). Where nothing is allowed there are no expressions."""
+    """What an expression may speak of (and t, in a schedule). Where nothing is allowed there are no expressions.
+
+    ``whole``: a whole number may be an expression too, such as a dimension of "2*T+1".
+    """
 
     allowed: tuple[str, ...] = ()
+    whole: bool = False
 
 
 def is_axis(value: Any, alternatives: tuple[Form, ...]) -> bool:
@@ -74,6 +78,8 @@ def _against(value: Any, form: Form, names: Names) -> str | None:
         case "bool":
             return None if isinstance(value, bool) else ""
         case "int":
+            if isinstance(value, str) and names.whole:
+                return expression_complaint(value, names, may_t=False)
             return None if isinstance(value, int) and not isinstance(value, bool) else ""
         case "str":
             return None if isinstance(value, str) else ""
@@ -102,7 +108,7 @@ def _list_complaint(value: Any, form: Form) -> str | None:
 
 
 def _too_small(name: str, value: Any, form: Form) -> str | None:
-    if form.kind == "int" and name in AT_LEAST_ONE and value < 1:
+    if form.kind == "int" and name in AT_LEAST_ONE and not isinstance(value, str) and value < 1:
         return f"{given(value)} is too small; a whole number of at least 1"
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,18 +19,21 @@ EXAMPLE = {"sigma": 0.5}
 _BLOCK = 128
 
 
-def additive_noise(sigma: float) -> Oracle:
-    """f_t = R + ⟨ξ_t, · − θ_t⟩ with independent Gaussian ξ_t, E ξ_t = 0 and E‖ξ_t‖² = σ² for the whole vector.
+def additive_noise(sigma: float, law: Literal["gaussian", "signs"] = "gaussian") -> Oracle:
+    """f_t = R + ⟨ξ_t, · − θ_t⟩ with independent ξ_t, E ξ_t = 0 and E‖ξ_t‖² = σ² for the whole vector.
 
-    The variance is the same at every θ (Model B of the theory; also Model C with sigma_star = σ, since f_t is as smooth
-    as R). σ is in the units of the gradient.
+    ``law``: Gaussian, or random "signs" ±σ/√d of every coordinate (Rademacher), which are bounded. The variance is the
+    same at every θ, and so is the noise at θ*, since f_t is as smooth as R. σ is in the units of the gradient. Where R
+    is G-Lipschitz, E‖∇f_t‖² ≤ G² + σ² (G_expected²).
     """
+    if law not in _DRAWS:
+        raise ConvlabError(f"additive_noise: law = '{law}'; allowed: {', '.join(_DRAWS)}")
     if not (math.isfinite(sigma) and sigma >= 0):
         raise ConvlabError(f"additive_noise: sigma = {sigma}; it must be a finite number ≥ 0")
     return Oracle(
         name="additive_noise",
         block=_BLOCK,
-        draw=_draw,
+        draw=_DRAWS[law],
         show=_show,
         constants=np.float64(sigma),
         facts=lambda problem: _facts(problem, sigma),
@@ -38,10 +41,27 @@ def additive_noise(sigma: float) -> Oracle:
     )
 
 
-def _draw(problem: Problem, sigma: jax.Array, key: jax.Array, block_number: jax.Array) -> Theta:
+def _gaussian(problem: Problem, sigma: jax.Array, key: jax.Array, block_number: jax.Array) -> Theta:
+    shape = (_BLOCK, _dimension(problem))
+    return _tilts(problem, sigma, jax.random.normal(jax.random.fold_in(key, block_number), shape, jnp.float64))
+
+
+def _signs(problem: Problem, sigma: jax.Array, key: jax.Array, block_number: jax.Array) -> Theta:
+    shape = (_BLOCK, _dimension(problem))
+    return _tilts(problem, sigma, jax.random.rademacher(jax.random.fold_in(key, block_number), shape, jnp.float64))
+
+
+_DRAWS = {"gaussian": _gaussian, "signs": _signs}
+
+
+def _dimension(problem: Problem) -> int:
+    return sum(int(leaf.size) for leaf in jax.tree.leaves(problem.theta0))
+
+
+def _tilts(problem: Problem, sigma: jax.Array, flat: jax.Array) -> Theta:
+    """Unit noise [block, d] scaled to E‖ξ‖² = σ² and cut into the leaves of θ."""
     leaves, structure = jax.tree.flatten(problem.theta0)
-    dimension = sum(leaf.size for leaf in leaves)
-    flat = jax.random.normal(jax.random.fold_in(key, block_number), (_BLOCK, dimension), jnp.float64)
+    dimension = _dimension(problem)
     flat = flat * (sigma.astype(jnp.float64) / math.sqrt(max(dimension, 1)))
     ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
     parts = jnp.split(flat, ends, axis=1)
@@ -63,6 +83,9 @@ def _facts(problem: Problem, sigma: float) -> dict[str, Known]:
     facts = {"sigma_star": Known(float(sigma), "exact"), "sigma": Known(float(sigma), "exact")}
     if "L" in problem.known:
         facts["L_expected"] = problem.known["L"]
+    if "Lipschitz" in problem.traits and "G" in problem.known:
+        found = problem.known["G"]
+        facts["G_expected"] = Known(math.hypot(found.value, float(sigma)), found.how)
     return facts
 
 

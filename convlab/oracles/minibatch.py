@@ -85,6 +85,8 @@ def _facts(size: int, replacement: bool, problem: Problem) -> dict[str, Known]:
     if "sigma_star" in known:
         shrink = 1.0 / size if replacement or n == 1 else (n - size) / (size * (n - 1))
         facts["sigma_star"] = Known(known["sigma_star"].value * math.sqrt(shrink), known["sigma_star"].how)
+    if "G_max" in known:  # each row's gradient is no longer
+        facts["G_expected"] = known["G_max"]
     if "L" in known and "L_max" in known:
         smooth, worst = known["L"].value, known["L_max"].value
         if replacement or n == 1:

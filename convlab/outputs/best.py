@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from convlab.core.output import Output
+from convlab.core.output import Output, Seen
 from convlab.core.problem import Theta
+from convlab.outputs._points import choose
 
 
 def best() -> Output:
@@ -18,18 +19,16 @@ def best() -> Output:
     return Output(init=_init, update=_update, read=_read, confirms_only=True)
 
 
-def _init(theta: Theta) -> tuple[jax.Array, Theta]:
+def _init(theta: Theta, key: jax.Array) -> tuple[jax.Array, Theta]:
     # float64 holds any value of a loss exactly, whatever precision the run has.
     return jnp.full((), jnp.inf, jnp.float64), theta
 
 
-def _update(
-    state: tuple[jax.Array, Theta], t: jax.Array, theta: Theta, value: jax.Array, grad: Theta
-) -> tuple[jax.Array, Theta]:
+def _update(state: tuple[jax.Array, Theta], t: jax.Array, seen: Seen) -> tuple[jax.Array, Theta]:
     least, point = state
-    value = value.astype(jnp.float64)
+    value = seen.value.astype(jnp.float64)
     better = value < least
-    return jnp.where(better, value, least), jax.tree.map(lambda new, old: jnp.where(better, new, old), theta, point)
+    return jnp.where(better, value, least), choose(better, seen.theta, point)
 
 
 def _read(state: tuple[jax.Array, Theta], theta: Theta) -> Theta:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from convlab.core.output import Output
+from convlab.core.output import Output, Seen
 from convlab.core.problem import Theta
 
 
@@ -15,11 +15,11 @@ def last() -> Output:
     return Output(init=_init, update=_update, read=_read)
 
 
-def _init(theta: Theta) -> tuple[()]:
+def _init(theta: Theta, key: jax.Array) -> tuple[()]:
     return ()
 
 
-def _update(state: Any, t: jax.Array, theta: Theta, value: jax.Array, grad: Theta) -> Any:
+def _update(state: Any, t: jax.Array, seen: Seen) -> Any:
     return state
 
 

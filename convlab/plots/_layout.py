@@ -178,7 +178,7 @@ def _badge(results: Results, verdict: Verdict) -> Line:
         symbol = "t" if results.kind == "trajectory" else "T"
         at = "" if verdict.worst_t is None else f" at {symbol} = {verdict.worst_t:,}"
         detail = f" (worst measured/bound {ratio_text(verdict.worst_ratio)}{at})"
-    unexpected = "" if verdict.as_expected or verdict.expect is None else f"; expected: {verdict.expect}"
+    unexpected = "" if verdict.as_expected or verdict.expect is None else f"; expected: {verdict.expected}"
     return Line(f"{who}: {verdict.ruling}{detail}{unexpected}", colour=RULING_COLOURS[verdict.ruling], most=2)
 
 

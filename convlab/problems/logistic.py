@@ -51,6 +51,9 @@ def logistic(
     if ridge > 0.0:
         traits.add("strongly convex")
     else:
+        steepest = Known(float(np.linalg.norm(X, axis=1).max()) * (1 + 4 * _certify.U), "upper bound")
+        known |= {"G": steepest, "G_max": steepest}  # |σ| <= 1
+        traits.add("Lipschitz")
         denied["strongly convex"] = "the logistic loss flattens far out; a ridge would make R strongly convex"
     if X.shape[1] == 1:
         traits.add("one-dimensional")

@@ -15,7 +15,7 @@ import pytest
 
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
-from convlab.lab import catalog
+from convlab.lab import catalog, readings
 from convlab.lab.judge import judge
 from tests.running import run
 
@@ -39,7 +39,7 @@ def trace_of(name: str) -> Trace:
 
 def halved(theorem: Theorem) -> Theorem:
     """The theorem with ρ/2 of its bound."""
-    shrink = math.log(theorem.instance.reaches / 2)
+    shrink = math.log(theorem.instance.reaches / 2) * (1 if theorem.kind == "upper" else -1)
     if theorem.log_step is not None:
         step = theorem.log_step
         return dataclasses.replace(theorem, log_step=lambda setting, previous: step(setting, previous) + shrink)
@@ -59,7 +59,7 @@ def test_on_its_instance_it_applies_and_holds(name: str) -> None:
 def test_on_its_instance_it_reaches_the_declared_fraction(name: str) -> None:
     theorem, trace = catalog.load("theorems", name), trace_of(name)
     last = trace.setting.horizon
-    measured = trace.measured[theorem.output][theorem.quantity]
+    measured = readings.measured(theorem, trace)
     expected = theorem.instance.expected(trace.setting, last)
     if theorem.sense == "expectation" and "exact oracle" not in trace.setting.traits:
         error = measured[:, -1].std(ddof=1) / math.sqrt(len(trace.seeds))
@@ -67,10 +67,13 @@ def test_on_its_instance_it_reaches_the_declared_fraction(name: str) -> None:
     else:
         np.testing.assert_allclose(measured[:, -1], expected, rtol=1e-9)
     if theorem.log_step is not None:
-        log_bound = theorem.log_step(trace.setting, theorem.instance.expected(trace.setting, last - 1))
+        start = theorem.instance.start or theorem.instance.expected
+        log_bound = theorem.log_step(trace.setting, start(trace.setting, last - 1))
     else:
         log_bound = theorem.log_bound(trace.setting, last)
     reached = expected / math.exp(log_bound)
+    if theorem.kind == "lower":
+        reached = 1 / reached
     assert theorem.instance.reaches * (1 - 1e-9) <= reached <= 1 + 1e-9
     assert reached - theorem.instance.reaches < 0.01, f"it reaches {reached}: declare that"
 
