@@ -6,10 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from convlab.core.trace import Trace
 from convlab.core.verdict import Verdict
 
+XAxis = Literal["steps", "epochs", "row gradients"]
+X_AXES: tuple[XAxis, ...] = ("steps", "epochs", "row gradients")
 Kind = Literal["trajectory", "horizon sweep", "worst-case sweep"]
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """R(θ) of a two-dimensional problem on the grid ``x`` × ``y``, ``risk`` [y, x], where the traces ``cells`` went."""
+
+    cells: tuple[int, ...]
+    x: np.ndarray
+    y: np.ndarray
+    risk: np.ndarray
+    minimiser: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -19,6 +34,7 @@ class Results:
     ``kind``: "trajectory" (a fixed problem, read along the run), "horizon sweep" (a fresh run for each horizon) or
     "worst-case sweep" (the instance depends on the horizon too: only here may the theorem's slope be demanded).
     ``formulas`` maps a theorem's name to its bound in mathtext; ``outputs`` are those the experiment asked for.
+    ``figures`` are the kinds of plots that are drawn of it, and ``x`` is what the x axes of figures count: steps, row gradients (what the oracle evaluated), or those over n.
     """
 
     name: str
@@ -28,6 +44,9 @@ class Results:
     verdicts: tuple[Verdict, ...]
     outputs: tuple[str, ...] = ("last",)
     formulas: Mapping[str, str] = field(default_factory=dict)
+    landscapes: tuple[Landscape, ...] = ()
+    figures: tuple[str, ...] = ("gap_curves", "bound_ratio")
+    x: XAxis = "steps"
     theorems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> title, output, quantity, sense
 
     @property

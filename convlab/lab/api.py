@@ -13,7 +13,8 @@ from convlab.lab import docket, environment, folders, interrupts, records, runne
 from convlab.lab.config import load_experiment
 from convlab.lab.environment import doctor
 from convlab.lab.grid import Cell, cells, groups
-from convlab.lab.review import Outcome, judge, plot, results_of, write
+from convlab.lab.landscape import landscapes
+from convlab.lab.review import Outcome, judge, plot, results_of, with_landscapes, write
 from convlab.lab.spec import Experiment
 
 __all__ = ["Outcome", "doctor", "judge", "load_experiment", "plot", "run"]
@@ -51,6 +52,10 @@ def run(
         found = _collect(plan, experiment.seeds, base / "tasks")
         index = _index(experiment, grid, found, settled)
         results = results_of(index, base / "tasks", "\n".join(failures), allow_code=True)
+        with environment.numerics(device or experiment.device):
+            there = [settled[cell].problem for cell in sorted(found)]
+            index["landscapes"] = landscapes(there, results.traces)
+        results = with_landscapes(results, index)
         with store.alone(folder):
             folders.make_room(folder, index["spec"], index["data"])
             files = write(results, index, folder)
@@ -178,6 +183,7 @@ def _index(
         "data": store.digest(sorted({each.problem.digest for each in settled})),
         "experiment": experiment.to_json(),
         "kind": docket.kind_of(experiment),
+        "figures": {"kinds": list(experiment.figures), "x": experiment.x},
         "cells": [
             {
                 "label": cell.label,

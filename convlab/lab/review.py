@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from convlab.core.errors import ConvlabError, NothingFinished
-from convlab.core.results import Kind, Results
-from convlab.core.trace import Trace
-from convlab.lab import catalog, docket, folders, records, store
-from convlab.lab.spec import EXPECTATIONS
+import numpy as np
 
-FIGURES = ("gap_curves", "bound_ratio")
+from convlab.core.errors import ConvlabError, NothingFinished, nearest
+from convlab.core.results import X_AXES, Kind, Landscape, Results
+from convlab.core.trace import Trace
+from convlab.core.verdict import Verdict
+from convlab.lab import catalog, display, docket, folders, records, store
+from convlab.lab.spec import EXPECTATIONS, FIGURES
+
+_KEYS = ("label", "problem", "optimizer", "oracle", "horizon", "output", "seed", "t")  # of a row of the data frame
+
+
+class Curves(dict[str, np.ndarray]):
+    """An array for each run, by its label; a label that is not there is told with the nearest."""
+
+    def __missing__(self, label: str) -> np.ndarray:
+        raise KeyError(f"no run is labelled '{label}'; {nearest(str(label), self)}")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: the results, where they lie, which files were written, and what failed."""
+    """What a command did: the results, where they lie, which files were written, and what failed.
+
+    ``folder`` is None where nothing was kept. ``gap`` and ``t`` map a run's label to its gap [seeds, checkpoints] and
+    the checkpoints; ``curves`` reads any output and quantity. In a notebook an outcome shows its rulings.
+    """
 
     results: Results
-    folder: Path
+    folder: Path | None
     files: tuple[Path, ...] = ()
     failures: tuple[str, ...] = ()
     reused: int = 0
@@ -31,11 +46,94 @@ class Outcome:
     notes: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:
-        rulings = "\n".join(
-            f"  {self.results.traces[verdict.cells[0]].label}: {verdict.theorem}: {verdict.ruling}: {verdict.why}"
-            for verdict in self.results.verdicts
-        )
-        return f"Outcome of '{self.results.name}' in {self.folder}\n{rulings}"
+        where = f" in {self.folder}" if self.folder is not None else ""
+        lines = [f"  {run}: {theorem}: {ruling}: {why}" for run, theorem, ruling, _, why in self._rulings()]
+        return "\n".join([f"Outcome of '{self.results.name}'{where}", *lines, *self._failed("  ")])
+
+    def _repr_html_(self) -> str:
+        header = ("run", "theorem", "ruling", "worst measured / bound", "why")
+        shown = display.table(header, self._rulings(), self.results.title)
+        return shown + "".join(f"<p>{display.escaped(line)}</p>" for line in self._failed())
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return self.results.verdicts
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each trace; those of a sweep end with their horizon."""
+        found = [trace.label for trace in self.results.traces]
+        twice = len(set(found)) < len(found)
+        ends = [f", T = {trace.setting.horizon}" if twice else "" for trace in self.results.traces]
+        return tuple(label + end for label, end in zip(found, ends, strict=True))
+
+    @property
+    def t(self) -> Curves:
+        """Each run's checkpoints [K]."""
+        return Curves(zip(self.labels, (trace.t for trace in self.results.traces), strict=True))
+
+    @property
+    def gap(self) -> Curves:
+        """Each run's gap R(θ_t) − R(θ*) [seeds, K], of its first output; NaN from where a seed diverged on."""
+        return self.curves()
+
+    def curves(self, quantity: str = "gap", output: str | None = None) -> Curves:
+        """Each run's measurements [seeds, K] of a quantity of an output (its first one, where none is named)."""
+        found = Curves()
+        for label, trace in zip(self.labels, self.results.traces, strict=True):
+            measured = trace.measured.get(output or next(iter(trace.measured)), {})
+            if quantity in measured:
+                found[label] = measured[quantity]
+        if not found:
+            there = {
+                f"{each} of {name}" for trace in self.results.traces for name, q in trace.measured.items() for each in q
+            }
+            wanted = f"{quantity} of {output}" if output else quantity
+            raise ConvlabError(f"nothing is measured as {wanted}; {nearest(wanted, there)}")
+        return found
+
+    def to_pandas(self) -> Any:
+        """Every measurement, a row for each run, output, seed and checkpoint. Needs pandas."""
+        from convlab.core.trace import QUANTITIES
+
+        traces = self.results.traces
+        there = {name for trace in traces for measured in trace.measured.values() for name in measured}
+        wanted = [name for name in QUANTITIES if name in there]
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in (*_KEYS, *wanted)}
+        for label, trace in zip(self.labels, traces, strict=True):
+            for output, measured in trace.measured.items():
+                shape = (len(trace.seeds), trace.t.size)
+                setting = trace.setting
+                keys = (label, setting.problem, setting.optimizer, setting.oracle, setting.horizon, output)
+                seeds = np.asarray(trace.seeds)[:, None]
+                for name, value in zip(_KEYS, (*keys, seeds, trace.t), strict=True):
+                    parts[name].append(np.broadcast_to(np.asarray(value), shape).ravel())
+                for name in wanted:
+                    parts[name].append(np.broadcast_to(measured.get(name, np.nan), shape).ravel())
+        return display.frame({name: np.concatenate(arrays) for name, arrays in parts.items()})
+
+    def plot(self, kind: str = "gap_curves") -> Any:
+        """A matplotlib Figure of a kind that ``convlab list plots`` names."""
+        return display.shown(catalog.load("plots", kind)(self.results))
+
+    def _rulings(self) -> list[tuple[str, str, str, str, str]]:
+        """Of each verdict: run, theorem, ruling, worst ratio, why; of theorems that nobody claimed, those that apply."""
+        shown = [verdict for verdict in self.verdicts if verdict.expect or verdict.ruling != "not applicable"]
+        return [
+            (
+                self.results.traces[verdict.cells[0]].label,
+                verdict.theorem,
+                verdict.ruling
+                if verdict.as_expected
+                else f"{verdict.ruling}, expected {verdict.expect or 'no violation'}",
+                "" if verdict.worst_ratio is None else f"{verdict.worst_ratio:.4g}",
+                verdict.why,
+            )
+            for verdict in shown
+        ]
+
+    def _failed(self, indent: str = "") -> list[str]:
+        return [f"{indent}{line}" for line in (*self.failures, *self.notes)]
 
     @property
     def well(self) -> bool:
@@ -57,7 +155,28 @@ def results_of(index: Mapping[str, Any], folder: Path, failures: str = "", allow
         raise ConvlabError(f"{folder}: no finished task to judge; run the experiment again")
     facts = [index["cells"][number]["facts"] for number in numbers]
     together = [tuple(numbers[cell] for cell in group) for group in index["groups"]]
-    return docket.results_of(index["experiment"], index["kind"], traces, facts, together, allow_code)
+    results = docket.results_of(index["experiment"], index["kind"], traces, facts, together, allow_code)
+    drawn = _drawn(index)
+    return with_landscapes(dataclasses.replace(results, figures=tuple(drawn["kinds"]), x=drawn["x"]), index)
+
+
+def _drawn(index: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The kinds of figures and their x axis; results written before there was a choice have the default."""
+    drawn: Mapping[str, Any] = index.get("figures", {"kinds": list(FIGURES), "x": X_AXES[0]})
+    return drawn
+
+
+def with_landscapes(results: Results, index: Mapping[str, Any]) -> Results:
+    """The results with the landscapes that the index holds, of two-dimensional problems."""
+    found = []
+    for record in index.get("landscapes", []):
+        x, y, risk = (np.asarray(record[name], float) for name in ("x", "y", "risk"))
+        if risk.shape != (y.size, x.size) or not all(0 <= cell < len(results.traces) for cell in record["cells"]):
+            raise ValueError("a landscape of another shape")
+        minimiser = record["minimiser"]
+        place = None if minimiser is None else (float(minimiser[0]), float(minimiser[1]))
+        found.append(Landscape(tuple(record["cells"]), x, y, risk, place))
+    return dataclasses.replace(results, landscapes=tuple(found))
 
 
 def judge(target: str, out: Path | None = None, allow_code: bool = False) -> Outcome:
@@ -73,7 +192,7 @@ def plot(target: str, kind: str | None = None, out: Path | None = None, allow_co
     """Draws the figures of results on disk again, or the one kind named, and returns their paths."""
     folder, results = _read(target, out, allow_code)
     with store.told_in_one_line(folder):
-        return draw(results, folder, (kind,) if kind else FIGURES)
+        return draw(results, folder, (kind,) if kind else results.figures)
 
 
 def _checked(index: Any, path: Path, allow_code: bool) -> Mapping[str, Any]:
@@ -82,12 +201,16 @@ def _checked(index: Any, path: Path, allow_code: bool) -> Mapping[str, Any]:
         raise ConvlabError(f"{path}: written by a newer convlab (schema {index['schema']}); update convlab")
     experiment, cells = index["experiment"], index["cells"]
     lists = [cells, experiment["outputs"], experiment["claims"], *index["groups"], *(cell["tasks"] for cell in cells)]
-    texts = [experiment["name"], experiment["title"], *experiment["outputs"]]
+    texts = [experiment["name"], experiment["title"], *experiment["outputs"], *_drawn(index)["kinds"]]
     texts += [text for cell in cells for text in (cell["label"], *cell["tasks"])]
     texts += [claim["theorem"] for claim in experiment["claims"]]
     tables = [*(cell["facts"] for cell in cells), *(claim["where"] for claim in experiment["claims"])]
     numbers = [*(cell["seeds"] - 1 for cell in cells), *(number for group in index["groups"] for number in group)]
-    sound = index["kind"] in get_args(Kind) and all(claim["expect"] in EXPECTATIONS for claim in experiment["claims"])
+    sound = (
+        index["kind"] in get_args(Kind)
+        and _drawn(index)["x"] in X_AXES
+        and all(claim["expect"] in EXPECTATIONS for claim in experiment["claims"])
+    )
     for values, kind in ((lists, list), (texts, str), (tables, dict), (numbers, int)):
         sound = sound and all(isinstance(value, kind) for value in values)
     if not sound or min(numbers) < 0:
@@ -129,7 +252,7 @@ def draw(results: Results, folder: Path, kinds: Sequence[str]) -> tuple[Path, ..
 def write(results: Results, index: dict[str, Any], folder: Path) -> tuple[Path, ...]:
     """Tables, index and figures, in this order: `judge` and `plot` need the index, even where a figure fails."""
     tables = docket.write_tables(results, folder)
-    figures = [f"{kind}.{suffix}" for kind in FIGURES for suffix in ("svg", "png")]
+    figures = [f"{kind}.{suffix}" for kind in results.figures for suffix in ("svg", "png")]
     names = [*(path.name for path in tables), *figures]
     store.write_json(folder / folders.INDEX, {**index, "files": names})
-    return (*tables, *draw(results, folder, FIGURES), folder / folders.INDEX)
+    return (*tables, *draw(results, folder, results.figures), folder / folders.INDEX)

@@ -10,10 +10,11 @@ from convlab.core.errors import ConvlabError, nearest
 from convlab.lab.catalog import Catalog
 from convlab.lab.claims import Index, combinations, count, facts
 from convlab.lab.faults import Faults, given
+from convlab.lab.figures import read_figures
 from convlab.lab.parts import Reader, is_line, read_optimizer, read_oracle, read_problem
 from convlab.lab.spec import EXPECTATIONS, Claim, Experiment, Key, OptimizerPart, Part, output_parts
 
-TOP = ("title", "problem", "optimizer", "oracle", "run", "claim", "quick")
+TOP = ("title", "problem", "optimizer", "oracle", "run", "claim", "figures", "quick")
 LONGEST_HORIZON = 10**9
 MOST_CELLS = 10_000
 MOST_CLAIMS = 500
@@ -40,6 +41,7 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
     _check_on(faults, problems, optimizers)
     run = _run(reader, tables.get("run"))
     claims = _claims(reader, tables)
+    figures, x = read_figures(reader, tables.get("figures"))
     if faults:
         return None
     experiment = Experiment(
@@ -50,6 +52,8 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
         optimizers=optimizers,
         claims=claims,
         files=files,
+        figures=figures,
+        x=x,
         **run,
     )
     if (cell_count := count(experiment)) > MOST_CELLS:

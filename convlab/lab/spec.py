@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convlab.core.results import XAxis
     from convlab.core.verdict import Ruling
 
 Key = tuple[str | int, ...]  # where something stands in a file: ("optimizer", 0, "step_size")
@@ -21,6 +22,7 @@ KNOWN_NAMES = (
     *("G_max", "G_expected", "mu_PL", "capacity", "source", "diameter"),
     "T",
 )  # what an optimizer's expression may speak of: the problem's constants and the horizon
+FIGURES: tuple[str, ...] = ("gap_curves", "bound_ratio")  # what a run draws unless [figures] says otherwise
 FROM_PROBLEM = ("prox", "lmo", "project", "risk_star")  # parameters that the lab hands over, never an experiment file
 EXPECTATIONS: tuple[Ruling, ...] = ("holds", "violated", "inconclusive", "not applicable")  # as in core.verdict
 
@@ -125,6 +127,8 @@ class Experiment:
     every_step: bool = False
     dtype: str = "float64"
     claims: tuple[Claim, ...] = ()
+    figures: tuple[str, ...] = FIGURES
+    x: XAxis = "steps"
     device: str | None = None
     overrides: tuple[str, ...] = ()
     quick: bool = False
@@ -145,7 +149,7 @@ class Experiment:
         return f"{self.path}: {dotted(key)}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that decides what is run and claimed: no path, device or way of writing it."""
+        """Plain data that decides what is run and claimed: no path, device, figure or way of writing it."""
         return {
             "name": self.name,
             "title": self.title,
