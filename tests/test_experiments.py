@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convlab.lab import api, catalog, records, review, store
+from convlab.lab import api, catalog, pages, records, review, store
 from convlab.lab.config import load_experiment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,3 +74,19 @@ def test_the_challenger_regression_is_the_published_one(tmp_path: Path) -> None:
     slope, constant = np.asarray(problem.optimum.hi)
     assert slope / temperature.std() == pytest.approx(-0.2322, abs=5e-5)
     assert constant - slope * temperature.mean() / temperature.std() == pytest.approx(15.0429, abs=5e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_says_what_the_file_and_the_results_say(name: str) -> None:
+    """results/NAME/README.md is generated: from the words of the experiment file, and the rulings on the task files."""
+    folder = ROOT / "results" / name
+    experiment = load_experiment(str(ROOT / "experiments" / f"{name}.toml"))
+    assert experiment.hypothesis, "say in the file what is expected, and why"
+    assert experiment.lesson, "say in the file what it teaches"
+    results = review.results_of(json.loads((folder / "index.json").read_text()), folder / "tasks")
+    assert (results.hypothesis, results.lesson) == (experiment.hypothesis, experiment.lesson)
+    assert (results.figures, results.x) == (experiment.figures, experiment.x)
+    assert (folder / pages.PAGE).read_text(encoding="utf-8") == pages.page(results)
+    for figure in results.figures:
+        assert (folder / f"{figure}.svg").is_file()
+        assert (folder / f"{figure}.png").is_file()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import doctest
+import json
 import re
 import shlex
 import subprocess
@@ -13,37 +13,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from convlab.lab import pages, review
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- generated: (\w+) (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def number(text: str) -> str:
-    """Four decimals where they say enough, else four digits."""
-    value = float(text)
-    return f"{value:.4f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
-
-
 def verdict_table(name: str) -> str:
     """The rulings of an experiment's committed results, as Markdown."""
-    lines = ["| run | theorem | ruling | worst measured / bound | measured rate | claimed |", "| --- " * 6 + "|"]
-    with open(ROOT / "results" / name / "verdicts.csv", newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            steps = f"{int(row['worst_t']):,} step{'s' * (row['worst_t'] != '1')}" if row["worst_t"] else ""
-            worst = f"{number(row['worst_ratio'])} after {steps}" if row["worst_ratio"] else ""
-            slope = ""
-            if row["slope"]:
-                value, low, high = (number(row[key]) for key in ("slope", "slope_low", "slope_high"))
-                slope = f"{value} [{low}, {high}], {row['slope_of']}"
-                if (
-                    row["slope_of"] == "log measured over log t"
-                    and float(row["slope_high"]) - float(row["slope_low"]) > 1
-                ):
-                    slope = f"{value} in log t: no power law"
-            claimed = number(row["claimed_slope"]) if slope and row["claimed_slope"] else ""
-            ruling = f"**{row['ruling']}**" if row["as_expected"] == "True" else f"**{row['ruling']}** (unexpected)"
-            lines.append(f"| {row['cell']} | `{row['theorem']}` | {ruling} | {worst} | {slope} | {claimed} |")
-    return "\n".join(lines) + "\n"
+    folder = ROOT / "results" / name
+    return (
+        pages.verdict_table(review.results_of(json.loads((folder / "index.json").read_text()), folder / "tasks")) + "\n"
+    )
 
 
 def generated(kind: str, name: str) -> str:

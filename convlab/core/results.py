@@ -34,6 +34,7 @@ class Results:
     ``kind``: "trajectory" (a fixed problem, read along the run), "horizon sweep" (a fresh run for each horizon) or
     "worst-case sweep" (the instance depends on the horizon too: only here may the theorem's slope be demanded).
     ``formulas`` maps a theorem's name to its bound in mathtext; ``outputs`` are those the experiment asked for.
+    ``hypothesis`` and ``lesson`` are its author's words.
     ``figures`` are the kinds of plots that are drawn of it, and ``x`` is what the x axes of figures count: steps, row gradients (what the oracle evaluated), or those over n.
     """
 
@@ -45,6 +46,8 @@ class Results:
     outputs: tuple[str, ...] = ("last",)
     formulas: Mapping[str, str] = field(default_factory=dict)
     landscapes: tuple[Landscape, ...] = ()
+    hypothesis: str = ""
+    lesson: str = ""
     figures: tuple[str, ...] = ("gap_curves", "bound_ratio")
     x: XAxis = "steps"
     theorems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> title, output, quantity, sense

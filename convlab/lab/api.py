@@ -184,6 +184,7 @@ def _index(
         "experiment": experiment.to_json(),
         "kind": docket.kind_of(experiment),
         "figures": {"kinds": list(experiment.figures), "x": experiment.x},
+        "about": {"hypothesis": experiment.hypothesis, "lesson": experiment.lesson},
         "cells": [
             {
                 "label": cell.label,

@@ -84,6 +84,7 @@ def _facts(theorem: Theorem) -> dict[str, Any]:
         "valid": theorem.valid,
         "kind": theorem.kind,
         "rate": theorem.rate.written if theorem.rate else "none",
+        "rate_kind": theorem.rate.kind if theorem.rate else None,
     }
 
 
@@ -117,7 +118,7 @@ def _verdict_row(results: Results, verdict: Verdict) -> list[Any]:
     slope = verdict.slope
     label = results.traces[verdict.cells[0]].label
     measured = (slope.value, slope.low, slope.high) if slope else (None, None, None)
-    window = (_slope_of(slope), *slope.window) if slope else (None, None, None)
+    window = (slope_of(slope), *slope.window) if slope else (None, None, None)
     ruled = (
         verdict.ruling,
         verdict.expected or None,
@@ -128,7 +129,7 @@ def _verdict_row(results: Results, verdict: Verdict) -> list[Any]:
     return [label, verdict.theorem, *ruled, *measured, verdict.claimed, *window, verdict.why]
 
 
-def _slope_of(slope: Slope) -> str:
+def slope_of(slope: Slope) -> str:
     """What a slope is the slope of, in words."""
     if slope.against == "bound":
         return "log measured over log bound"

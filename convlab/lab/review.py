@@ -15,7 +15,7 @@ from convlab.core.errors import ConvlabError, NothingFinished, nearest
 from convlab.core.results import X_AXES, Kind, Landscape, Results
 from convlab.core.trace import Trace
 from convlab.core.verdict import Verdict
-from convlab.lab import catalog, display, docket, folders, records, store
+from convlab.lab import catalog, display, docket, folders, pages, records, store
 from convlab.lab.spec import EXPECTATIONS, FIGURES
 
 _KEYS = ("label", "problem", "optimizer", "oracle", "horizon", "output", "seed", "t")  # of a row of the data frame
@@ -74,14 +74,15 @@ class Outcome:
 
     @property
     def gap(self) -> Curves:
-        """Each run's gap R(θ_t) − R(θ*) [seeds, K], of its first output; NaN from where a seed diverged on."""
+        """Each run's gap R(θ_t) − R(θ*) [seeds, K], of the experiment's first output; NaN from where a seed diverged on."""
         return self.curves()
 
     def curves(self, quantity: str = "gap", output: str | None = None) -> Curves:
-        """Each run's measurements [seeds, K] of a quantity of an output (its first one, where none is named)."""
+        """Each run's measurements [seeds, K] of a quantity of an output (the experiment's first, where none is named)."""
         found = Curves()
         for label, trace in zip(self.labels, self.results.traces, strict=True):
-            measured = trace.measured.get(output or next(iter(trace.measured)), {})
+            first = next((name for name in self.results.outputs if name in trace.measured), next(iter(trace.measured)))
+            measured = trace.measured.get(output or first, {})
             if quantity in measured:
                 found[label] = measured[quantity]
         if not found:
@@ -117,7 +118,7 @@ class Outcome:
         return display.shown(catalog.load("plots", kind)(self.results))
 
     def _rulings(self) -> list[tuple[str, str, str, str, str]]:
-        """Of each verdict: run, theorem, ruling, worst ratio, why; of theorems that nobody claimed, those that apply."""
+        """Run, theorem, ruling, worst ratio and reason of each verdict; unclaimed theorems only where they apply."""
         shown = [verdict for verdict in self.verdicts if verdict.expect or verdict.ruling != "not applicable"]
         return [
             (
@@ -156,8 +157,9 @@ def results_of(index: Mapping[str, Any], folder: Path, failures: str = "", allow
     facts = [index["cells"][number]["facts"] for number in numbers]
     together = [tuple(numbers[cell] for cell in group) for group in index["groups"]]
     results = docket.results_of(index["experiment"], index["kind"], traces, facts, together, allow_code)
-    drawn = _drawn(index)
-    return with_landscapes(dataclasses.replace(results, figures=tuple(drawn["kinds"]), x=drawn["x"]), index)
+    drawn, about = _drawn(index), index.get("about", {"hypothesis": "", "lesson": ""})
+    shown = dataclasses.replace(results, figures=tuple(drawn["kinds"]), x=drawn["x"], **about)
+    return with_landscapes(shown, index)
 
 
 def _drawn(index: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -184,7 +186,7 @@ def judge(target: str, out: Path | None = None, allow_code: bool = False) -> Out
     started = time.perf_counter()
     folder, results = _read(target, out, allow_code)
     with store.told_in_one_line(folder):
-        files = docket.write_tables(results, folder)
+        files = (*docket.write_tables(results, folder), _write_page(results, folder))
     return Outcome(results, folder, files, (), len(results.traces), 0, time.perf_counter() - started)
 
 
@@ -203,6 +205,7 @@ def _checked(index: Any, path: Path, allow_code: bool) -> Mapping[str, Any]:
     lists = [cells, experiment["outputs"], experiment["claims"], *index["groups"], *(cell["tasks"] for cell in cells)]
     texts = [experiment["name"], experiment["title"], *experiment["outputs"], *_drawn(index)["kinds"]]
     texts += [text for cell in cells for text in (cell["label"], *cell["tasks"])]
+    texts += [*index.get("about", {}).values(), *index.get("about", {})]
     texts += [claim["theorem"] for claim in experiment["claims"]]
     tables = [*(cell["facts"] for cell in cells), *(claim["where"] for claim in experiment["claims"])]
     numbers = [*(cell["seeds"] - 1 for cell in cells), *(number for group in index["groups"] for number in group)]
@@ -249,9 +252,15 @@ def draw(results: Results, folder: Path, kinds: Sequence[str]) -> tuple[Path, ..
     return tuple(files)
 
 
+def _write_page(results: Results, folder: Path) -> Path:
+    path = folder / pages.PAGE
+    store.write_bytes(path, pages.page(results).encode())
+    return path
+
+
 def write(results: Results, index: dict[str, Any], folder: Path) -> tuple[Path, ...]:
     """Tables, index and figures, in this order: `judge` and `plot` need the index, even where a figure fails."""
-    tables = docket.write_tables(results, folder)
+    tables = (*docket.write_tables(results, folder), _write_page(results, folder))
     figures = [f"{kind}.{suffix}" for kind in results.figures for suffix in ("svg", "png")]
     names = [*(path.name for path in tables), *figures]
     store.write_json(folder / folders.INDEX, {**index, "files": names})

@@ -47,10 +47,12 @@ def relative_measurement(theorem: Theorem, trace: Trace) -> float:
 def accumulated(setting: Setting, t: int) -> float:
     """How many roundings of one step are left after t steps, at most.
 
-    One for each step where steps do not expand distances (gradient steps below 2/L). A method with momentum may
-    multiply what happened k steps ago by about k, as the double root of its residual polynomial does: t(t + 1) in all.
+    One for each step where steps do not expand distances (gradient steps below 2/L on convex functions). A method with
+    momentum may multiply what happened k steps ago by about k, as the double root of its residual polynomial does:
+    t(t + 1) in all.
     """
-    return float(t) if "gradient step" in setting.traits else float(t) * (t + 1)
+    convex = {"convex", "strongly convex"} & setting.traits
+    return float(t) if convex and "gradient step" in setting.traits else float(t) * (t + 1)
 
 
 def condition(setting: Setting) -> float:

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from convlab.core.errors import ConvlabError, nearest
+from convlab.core.errors import nearest
 from convlab.lab.catalog import Catalog
+from convlab.lab.claim_tables import checked_name, read_claims, tables_of
 from convlab.lab.claims import Index, combinations, count, facts
 from convlab.lab.faults import Faults, given
 from convlab.lab.figures import read_figures
 from convlab.lab.parts import Reader, is_line, read_optimizer, read_oracle, read_problem
-from convlab.lab.spec import EXPECTATIONS, Claim, Experiment, Key, OptimizerPart, Part, output_parts
+from convlab.lab.spec import Experiment, Key, OptimizerPart, Part, output_parts
 
-TOP = ("title", "problem", "optimizer", "oracle", "run", "claim", "figures", "quick")
+TOP = ("title", "hypothesis", "lesson", "problem", "optimizer", "oracle", "run", "claim", "figures", "quick")
 LONGEST_HORIZON = 10**9
 MOST_CELLS = 10_000
-MOST_CLAIMS = 500
 _MOST_SEEDS = 1_000_000
 _LONGEST_EVERY_STEP = 1_000_000  # steps, where each is a checkpoint
 _DATA_SUFFIXES = (".csv", ".npz", ".svm", ".svmlight", ".libsvm", ".txt", ".tsv", ".dat", ".data")
@@ -34,13 +34,14 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
     if not is_line(title):
         told = "is missing" if title is None else f"{given(title)} is not one line of text"
         faults.add(("title",), f'{told}; such as title = "Gradient descent reaches 1/T"')
+    hypothesis, lesson = (_text(faults, tables.get(key, ""), key) for key in ("hypothesis", "lesson"))
     listed = _problems(reader, tables)
     files = _data_files(faults, listed, path.parent)
     problems = tuple(problem for problem in listed if problem is not None)
     optimizers = _optimizers(reader, tables)
     _check_on(faults, problems, optimizers)
     run = _run(reader, tables.get("run"))
-    claims = _claims(reader, tables)
+    claims = read_claims(reader, tables)
     figures, x = read_figures(reader, tables.get("figures"))
     if faults:
         return None
@@ -52,6 +53,8 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
         optimizers=optimizers,
         claims=claims,
         files=files,
+        hypothesis=hypothesis,
+        lesson=lesson,
         figures=figures,
         x=x,
         **run,
@@ -59,6 +62,14 @@ def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Pa
     if (cell_count := count(experiment)) > MOST_CELLS:
         faults.add(("optimizer",), f"the lists of this file make {cell_count} cells; at most {MOST_CELLS}")
     return None if faults else experiment
+
+
+def _text(faults: Faults, written: Any, key: str) -> str:
+    """A paragraph or more for the experiment's page."""
+    if isinstance(written, str) and len(written) <= 10_000:
+        return written.strip()
+    faults.add((key,), f'{given(written)} is no text; write {key} = """..."""')
+    return ""
 
 
 def claims_of_no_cell(catalog: Catalog, experiment: Experiment) -> dict[int, tuple[Key, str]]:
@@ -75,20 +86,9 @@ def claims_of_no_cell(catalog: Catalog, experiment: Experiment) -> dict[int, tup
     return found
 
 
-def _tables_of(reader: Reader, tables: Mapping[str, Any], key: str) -> list[Any]:
-    found = tables.get(key)
-    if isinstance(found, list) and found:
-        return found
-    if key in tables:
-        reader.faults.add((key,), f"{given(found)} is not a table, or a list of tables")
-    elif key != "claim":
-        reader.faults.add((key,), f'is missing: [{key}] with name = "..."')
-    return []
-
-
 def _problems(reader: Reader, tables: Mapping[str, Any]) -> list[Part | None]:
     """One for each table, None where it has mistakes."""
-    listed = enumerate(_tables_of(reader, tables, "problem"))
+    listed = enumerate(tables_of(reader, tables, "problem"))
     return [read_problem(reader, table, ("problem", index)) for index, table in listed]
 
 
@@ -96,7 +96,7 @@ def _optimizers(reader: Reader, tables: Mapping[str, Any]) -> tuple[OptimizerPar
     default = (tables["oracle"], ("oracle",)) if "oracle" in tables else None
     if default is not None:
         read_oracle(reader, *default)  # its mistakes are told even where no optimizer uses it
-    listed = enumerate(_tables_of(reader, tables, "optimizer"))
+    listed = enumerate(tables_of(reader, tables, "optimizer"))
     parts = [read_optimizer(reader, table, ("optimizer", index), default) for index, table in listed]
     return tuple(part for part in parts if part is not None)
 
@@ -184,7 +184,7 @@ def _output(reader: Reader, written: Any, key: Key) -> str:
     """An output as theorems name it: ``average(0..T-1)`` is ``average``, whose default that is. Empty where it is
     none."""
     name, argument = output_parts(written) if isinstance(written, str) else (written, None)
-    if not _checked_name(reader, "outputs", name, key):
+    if not checked_name(reader, "outputs", name, key):
         return ""
     parameters = reader.catalog.read("outputs", name).parameters or ()
     if argument is None:
@@ -205,75 +205,6 @@ def _refuse_twice(faults: Faults, key: Key, values: list[Any]) -> None:
         if repr(value) in seen:
             faults.add((*key, index), f"{given(value)} is given twice")
         seen.add(repr(value))
-
-
-def _checked_name(reader: Reader, kind: str, name: Any, key: Key) -> bool:
-    if not isinstance(name, str):
-        reader.faults.add(key, f"{given(name)} is not a name in quotes")
-        return False
-    try:
-        reader.catalog.find(kind, name, reader.allow_code)
-    except ConvlabError as error:
-        reader.faults.add(key, str(error))
-        return False
-    return True
-
-
-def _claims(reader: Reader, tables: Mapping[str, Any]) -> tuple[Claim, ...]:
-    listed = _tables_of(reader, tables, "claim")
-    if len(listed) > MOST_CLAIMS:
-        reader.faults.add(("claim",), f"{len(listed)} claims; at most {MOST_CLAIMS}")
-    claims = [_claim(reader, table, ("claim", index)) for index, table in enumerate(listed[:MOST_CLAIMS])]
-    return tuple(claim for claim in claims if claim is not None)
-
-
-def _claim(reader: Reader, table: Any, key: Key) -> Claim | None:
-    faults = reader.faults
-    allowed = ("theorem", "where", "expect", "slope")
-    if not isinstance(table, dict):
-        faults.add(key, f"{given(table)} is not a table with a theorem")
-        return None
-    for name in table:
-        if name not in allowed:
-            faults.add((*key, name), f"unknown key; {nearest(name, allowed)}")
-    if "theorem" not in table:
-        faults.add(key, f"'theorem' is missing; {nearest('', reader.catalog.names('theorems'))}")
-    elif _checked_name(reader, "theorems", table["theorem"], (*key, "theorem")):
-        expect = table.get("expect", "holds")
-        if expect not in EXPECTATIONS:
-            hint = nearest(expect, EXPECTATIONS) if isinstance(expect, str) else f"allowed: {', '.join(EXPECTATIONS)}"
-            faults.add((*key, "expect"), f"{given(expect)} is no ruling; {hint}")
-        elif (where := _where(faults, table.get("where", {}), (*key, "where"))) is not None:
-            return Claim(table["theorem"], where, expect, _slope(faults, table.get("slope"), (*key, "slope")))
-    return None
-
-
-def _slope(faults: Faults, written: Any, key: Key) -> tuple[float, float] | None:
-    """Where a claim wants the measured slope: [least, largest]."""
-    if written is None:
-        return None
-    numbers = [float(x) for x in written if isinstance(x, int | float)] if isinstance(written, list) else []
-    if isinstance(written, list) and len(numbers) == len(written) == 2 and numbers[0] <= numbers[1]:
-        return numbers[0], numbers[1]
-    faults.add(key, f"{given(written)} is no interval for the measured slope, such as [-1.1, -0.9]")
-    return None
-
-
-def _where(faults: Faults, table: Any, key: Key) -> dict[str, Any] | None:
-    """``where`` made flat: ``problem = { kink = 1 }`` and ``problem.kink = 1`` are "problem.kink"."""
-    if not isinstance(table, dict):
-        faults.add(key, f'{given(table)} is not a table, such as {{ optimizer = "gd", step_size = "1/L" }}')
-        return None
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        inner = value if isinstance(value, dict) else {"": value}
-        for last, one in inner.items():
-            if isinstance(one, dict):
-                faults.add((*key, name), 'a table in a table: write "problem.kink" = ...')
-                return None
-            long = f"{name}.{last}" if last else name
-            flat[long.removeprefix("optimizer.")] = one
-    return flat
 
 
 def _data_files(faults: Faults, problems: list[Part | None], folder: Path) -> dict[str, Path]:

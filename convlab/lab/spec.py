@@ -127,6 +127,8 @@ class Experiment:
     every_step: bool = False
     dtype: str = "float64"
     claims: tuple[Claim, ...] = ()
+    hypothesis: str = ""
+    lesson: str = ""
     figures: tuple[str, ...] = FIGURES
     x: XAxis = "steps"
     device: str | None = None
@@ -149,7 +151,7 @@ class Experiment:
         return f"{self.path}: {dotted(key)}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that decides what is run and claimed: no path, device, figure or way of writing it."""
+        """Plain data that decides what is run and claimed: no path, device, figure, text for readers or way of writing it."""
         return {
             "name": self.name,
             "title": self.title,
