@@ -48,8 +48,10 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return dict(sorted(parameters.items()))
 
 
-def checkpoints(horizon: int, count: int, every_step: bool) -> tuple[int, ...]:
+def checkpoints(horizon: int, count: int, every_step: bool, pairs: bool = False) -> tuple[int, ...]:
     """The steps at which points are kept: 0, 1, … on a logarithmic grid of at most ``count``, and T.
+
+    With ``pairs`` the step after each of them is kept too, and T − 1: what a single step does is seen there.
 
     >>> checkpoints(1000, 8, every_step=False)
     (0, 1, 3, 10, 32, 100, 316, 1000)
@@ -57,7 +59,10 @@ def checkpoints(horizon: int, count: int, every_step: bool) -> tuple[int, ...]:
     if every_step or horizon < count:
         return tuple(range(horizon + 1))
     grid = np.round(np.geomspace(1, horizon, count - 1)).astype(np.int64)
-    return tuple(sorted({0, *(int(t) for t in grid[: count - 2]), horizon}))
+    chosen = {0, *(int(t) for t in grid[: count - 2]), horizon}
+    if pairs:
+        chosen |= {t + 1 for t in chosen if t < horizon} | {horizon - 1}
+    return tuple(sorted(chosen))
 
 
 def cells(experiment: Experiment) -> tuple[Cell, ...]:
@@ -70,7 +75,7 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
             oracle=each.optimizer.oracle,
             horizon=each.horizon,
             outputs=_outputs(experiment, facts),
-            checkpoints=checkpoints(each.horizon, experiment.checkpoints, experiment.every_step),
+            checkpoints=checkpoints(each.horizon, experiment.checkpoints, experiment.every_step, experiment.pairs),
             dtype=experiment.dtype,
             sweep=sweep,
             facts=facts,

@@ -10,6 +10,7 @@ from convlab.core.errors import ConvlabError, nearest
 from convlab.core.expression import Expression
 from convlab.lab.catalog import Catalog
 from convlab.lab.faults import Faults, given
+from convlab.lab.ranges import expanded, is_range
 from convlab.lab.signature import Form, Parameter, PlugIn
 from convlab.lab.spec import FROM_PROBLEM, KNOWN_NAMES, Key, OptimizerPart, Part
 from convlab.lab.values import Names, complaint, expression_complaint, is_axis, plain
@@ -80,7 +81,11 @@ def _read_part(reader: Reader, kind: str, table: Any, key: Key, besides: tuple[s
     if plug_in is None:
         return None
     ours = ("name", *besides) if taken else ("name", "label", *besides)
-    own = {name: value for name, value in table.items() if name not in ours}
+    own = {
+        name: expanded(value, faults, (*key, name)) if is_range(value) else value
+        for name, value in table.items()
+        if name not in ours
+    }
     if plug_in.parameters is None:
         axes = _check_unknown_signature(faults, own, key)
     else:

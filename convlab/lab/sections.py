@@ -21,7 +21,7 @@ MOST_CELLS = 10_000
 _MOST_SEEDS = 1_000_000
 _LONGEST_EVERY_STEP = 1_000_000  # steps, where each is a checkpoint
 _DATA_SUFFIXES = (".csv", ".npz", ".svm", ".svmlight", ".libsvm", ".txt", ".tsv", ".dat", ".data")
-RUN = ("horizon", "seeds", "outputs", "checkpoints", "every_step", "dtype", "device")
+RUN = ("horizon", "seeds", "outputs", "checkpoints", "every_step", "pairs", "dtype", "device")
 
 
 def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Path) -> Experiment | None:
@@ -136,12 +136,13 @@ def _run(reader: Reader, table: Any) -> dict[str, Any]:
         run["seeds"] = table["seeds"]
     if "checkpoints" in table and _whole(faults, ("run", "checkpoints"), table["checkpoints"], 2, 100_000):
         run["checkpoints"] = table["checkpoints"]
-    if "every_step" in table:
-        run["every_step"] = table["every_step"]
-        if not isinstance(table["every_step"], bool):
-            faults.add(("run", "every_step"), f"{given(table['every_step'])} is not true or false")
-        elif table["every_step"] and max(run["horizons"], default=0) > _LONGEST_EVERY_STEP:
-            faults.add(("run", "every_step"), f"keeps a checkpoint at each step; horizons up to {_LONGEST_EVERY_STEP}")
+    for key in ("every_step", "pairs"):
+        if key in table:
+            run[key] = table[key]
+            if not isinstance(table[key], bool):
+                faults.add(("run", key), f"{given(table[key])} is not true or false")
+    if run.get("every_step") is True and max(run["horizons"], default=0) > _LONGEST_EVERY_STEP:
+        faults.add(("run", "every_step"), f"keeps a checkpoint at each step; horizons up to {_LONGEST_EVERY_STEP}")
     for key, choices in (("dtype", ("float64", "float32")), ("device", ("cpu", "gpu"))):
         if key in table:
             run[key] = table[key]

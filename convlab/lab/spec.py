@@ -125,6 +125,7 @@ class Experiment:
     outputs: tuple[str, ...] = ("last",)
     checkpoints: int = 60
     every_step: bool = False
+    pairs: bool = False
     dtype: str = "float64"
     claims: tuple[Claim, ...] = ()
     hypothesis: str = ""
@@ -162,6 +163,7 @@ class Experiment:
             "outputs": list(self.outputs),
             "checkpoints": self.checkpoints,
             "every_step": self.every_step,
+            **({"pairs": True} if self.pairs else {}),
             "dtype": self.dtype,
             "claims": [claim.to_json() for claim in self.claims],
         }
