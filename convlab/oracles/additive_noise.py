@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Literal
@@ -37,7 +38,7 @@ def additive_noise(sigma: float, law: Literal["gaussian", "signs"] = "gaussian")
         show=_show,
         constants=np.float64(sigma),
         facts=lambda problem: _facts(problem, sigma),
-        traits=_traits,
+        traits=functools.partial(_traits, law),
     )
 
 
@@ -89,8 +90,8 @@ def _facts(problem: Problem, sigma: float) -> dict[str, Known]:
     return facts
 
 
-def _traits(problem: Problem) -> frozenset[str]:
-    traits = {"unbiased", "uniform variance"}
+def _traits(law: str, problem: Problem) -> frozenset[str]:
+    traits = {"unbiased", "uniform variance", *(("bounded noise",) if law == "signs" else ())}
     if {"convex", "smooth"} <= problem.traits:
         traits.add("convex smooth samples")
     return frozenset(traits)
