@@ -133,6 +133,8 @@ def _denial(setting: Setting, trait: str | None, finding: Callable[[Setting], st
 
 
 def _nothing_to_judge(theorem: Theorem, traces: Sequence[Trace]) -> str:
+    if any(not np.isnan(reading.values).all() for reading in readings(theorem, traces)):
+        return "its bound says nothing at the points that were measured: it is infinite there"
     if theorem.valid == "per step":
         if any(pairs(trace) for trace in traces):
             return "every step starts below the rounding floor: what a bound says of such a point is rounding"
@@ -147,9 +149,15 @@ def _on_the_mean(theorem: Theorem, trace: Trace) -> bool:
 
 
 def _points(theorem: Theorem, traces: Sequence[Trace]) -> list[_Point]:
-    usable = [reading for reading in readings(theorem, traces) if not np.isnan(reading.values).all()]
+    usable = [reading for reading in readings(theorem, traces) if _says_something(theorem, reading)]
     mean = any(_on_the_mean(theorem, trace) for trace in traces)
     return [_judged(theorem, reading, ALPHA / (2 * len(usable)) if mean else None) for reading in usable]
+
+
+def _says_something(theorem: Theorem, reading: Reading) -> bool:
+    """Whether there is a measurement, and a bound that is not infinitely far off."""
+    vacuous = np.isposinf if theorem.kind == "upper" else np.isneginf
+    return not np.isnan(reading.values).all() and not vacuous(reading.log_bound).all()
 
 
 def _judged(theorem: Theorem, reading: Reading, tail: float | None) -> _Point:
