@@ -1,8 +1,8 @@
 """convlab: run an optimizer on a problem, and hold what was measured against what is proved.
 
-``convlab.run("quickstart")`` runs an experiment; ``convlab.gd``, ``convlab.newton`` and every other optimizer and
-problem of the catalogue are reachable by name. Importing convlab is fast, imports no jax, and changes no global
-setting.
+``convlab.run("quickstart")`` runs an experiment; ``convlab.minimize`` runs an optimizer on any JAX function;
+``convlab.gd``, ``convlab.newton`` and every other optimizer and problem of the catalogue are reachable by name.
+Importing convlab is fast, imports no jax, and changes no global setting.
 """
 
 from __future__ import annotations
@@ -11,16 +11,23 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_API = ("run", "judge", "plot", "doctor", "load_experiment")
+_API = {  # name -> the file of convlab.lab that defines it
+    "run": "frontend",
+    "minimize": "minimize",
+    "judge": "review",
+    "plot": "review",
+    "doctor": "environment",
+    "load_experiment": "config",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
     if name in _API:
-        from convlab.lab import api
+        import importlib
 
-        return getattr(api, name)
+        return getattr(importlib.import_module(f"convlab.lab.{_API[name]}"), name)
     from convlab.lab import catalog
 
     for kind in ("optimizers", "problems"):

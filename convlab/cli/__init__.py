@@ -1,4 +1,4 @@
-"""The command line: ``convlab run | plot | judge | list | explain | check | doctor``. It has no logic of its own.
+"""The command line: ``convlab new | run | plot | judge | list | explain | check | doctor``. It has no logic of its own.
 
 Nothing heavy is imported before a command needs it: ``--help``, ``list`` and ``check`` answer without jax, numpy or
 matplotlib. Exit codes: 0 all well; 1 a ruling differs from what its claim expects, or a task failed; 2 a mistake in the
@@ -230,6 +230,16 @@ def check(experiment: str, sets: tuple[str, ...], allow_code: bool) -> int:
     numbers = (*counts(found), len(found.claims))
     parts = zip(numbers, ("problem", "optimizer", "cell", "claim"), strict=True)
     click.echo("ok: " + ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in parts))
+    return ALL_WELL
+
+
+@main.command(short_help="Write a commented experiment file to edit.")
+@click.argument("name", metavar="NAME")
+def new(name: str) -> int:
+    """Write NAME.toml into the current folder: a small experiment that runs as it is, with a comment on every table."""
+    from convlab.cli.new import show_new
+
+    show_new(name)
     return ALL_WELL
 
 

@@ -7,8 +7,14 @@ keywords of optax's line searches, ``value``, ``grad`` and ``value_fn``, and no 
 define
 
 - ``ORACLE``: the oracle it uses where an experiment names none, e.g. ``{"name": "minibatch", "size": 1}``;
-- ``TRAITS``: words for theorems' assumptions, e.g. ``{"gradient step"}``;
-- ``judged(state, params)``: the point that theorems speak of, where it is not the params that are differentiated at.
+- ``TRAITS``: words for theorems' assumptions, e.g. ``{"gradient step"}``; ``traits(hyper, options)``: those that depend
+  on the values, a number that was left out (None) being among the options;
+- ``judged(state, params)``: the point that theorems speak of, where it is not the params that are differentiated at,
+  from the first state on;
+- ``EXAMPLE`` and ``VARIANTS``: the arguments, and further sets of them, that the contract tests build it with.
+
+Parameters named ``project`` (θ ↦ the nearest point of the problem's set) and ``risk_star`` (R*) are handed over by the
+lab, never written in an experiment.
 """
 
 from __future__ import annotations

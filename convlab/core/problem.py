@@ -49,8 +49,9 @@ class Problem:
     ``constants`` (ridge, kink, spectrum) are pytrees that are traced: two ridges compile once. ``gap(θ, problem)`` is
     R(θ) − R(θ*) without cancellation; without it, the Taylor remainder at θ* serves (see `risk_gap`), which needs a
     twice continuously differentiable R. ``known`` holds the constants that theorems need, by the field's names: L,
-    L_max, mu, M, sigma_star, D (‖θ0 − θ*‖), initial_gap. ``traits`` are words for theorems' assumptions; ``denied``
-    says why one is absent. ``certificate`` says how θ* and R* are known; ``digest`` is the SHA-256 of the data.
+    L_max, mu, mu_PL, M, G, sigma_star, D (‖θ0 − θ*‖), initial_gap, diameter (of the set), capacity and source.
+    ``traits`` are words for theorems' assumptions; ``denied`` says why one is absent. ``certificate`` says how θ* and
+    R* are known; ``digest`` is the SHA-256 of the data.
 
     ``project(θ, constants)`` is the Euclidean projection onto the set that R is minimised over, None where that is all
     of space; with one, every constant and the optimum speak of the set, and only optimizers that take a ``project`` may

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from convlab.core.axes import X_AXES, XAxis
 from convlab.core.trace import Trace
 from convlab.core.verdict import Verdict
 
-XAxis = Literal["steps", "epochs", "row gradients"]
-X_AXES: tuple[XAxis, ...] = ("steps", "epochs", "row gradients")
+__all__ = ["X_AXES", "Kind", "Landscape", "Results", "XAxis"]
+
 Kind = Literal["trajectory", "horizon sweep", "worst-case sweep"]
 
 
@@ -34,8 +35,8 @@ class Results:
     ``kind``: "trajectory" (a fixed problem, read along the run), "horizon sweep" (a fresh run for each horizon) or
     "worst-case sweep" (the instance depends on the horizon too: only here may the theorem's slope be demanded).
     ``formulas`` maps a theorem's name to its bound in mathtext; ``outputs`` are those the experiment asked for.
-    ``hypothesis`` and ``lesson`` are its author's words.
-    ``figures`` are the kinds of plots that are drawn of it, and ``x`` is what the x axes of figures count: steps, row gradients (what the oracle evaluated), or those over n.
+    ``hypothesis`` and ``lesson`` are its author's words. ``figures`` are the kinds of plots that are drawn of it, and
+    ``x`` is what the x axes of figures count: steps, row gradients (what the oracle evaluated), or those over n.
     """
 
     name: str

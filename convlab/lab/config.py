@@ -256,11 +256,7 @@ def _load(tables: dict[str, Any], faults: Faults, request: _Request) -> Experime
         overrides=request.overrides,
         quick=request.quick,
         places=_with_oracle(faults.places(), tables),
-        claims=tuple(
-            replace(claim, slope=None) if request.quick else claim
-            for index, claim in enumerate(experiment.claims)
-            if index not in unmatched
-        ),
+        claims=tuple(claim for index, claim in enumerate(experiment.claims) if index not in unmatched),
         notes=tuple(f"claim {index} ({theorems[index]}) is set aside: {why}" for index, (_, why) in unmatched.items()),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from convlab.core.axes import X_AXES, XAxis
 from convlab.core.errors import nearest
-from convlab.core.results import X_AXES, XAxis
 from convlab.lab.faults import given
 from convlab.lab.parts import Reader
 from convlab.lab.spec import FIGURES, Key

@@ -9,31 +9,19 @@ horizon.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from convlab.core.expression import Expression
-from convlab.core.optimizer import Judged, params_are_judged
+from convlab.core.optimizer import params_are_judged
 from convlab.core.oracle import Oracle
-from convlab.core.output import Output, Seen
+from convlab.core.output import Seen
 from convlab.core.problem import Problem, Theta
+from convlab.lab.program import Program, arguments_of, step_size_of, transformation
 
 _FOR_OUTPUTS = 2**32 - 1  # folded into a seed's key for what outputs draw; blocks of steps are numbered from 0
-
-
-class Program(NamedTuple):
-    """What a compilation depends on besides shapes: all hashable, no number that varies from run to run."""
-
-    build: Callable[..., optax.GradientTransformation]
-    judged: Judged
-    options: tuple[tuple[str, Any], ...]  # static hyperparameters
-    schedules: tuple[tuple[str, Expression], ...]  # hyperparameters that are expressions in t
-    outputs: tuple[tuple[str, Output], ...]
-    projected: bool = False  # whether the problem's projection is handed over
 
 
 class Carry(NamedTuple):
@@ -43,35 +31,6 @@ class Carry(NamedTuple):
     optimizer: Any
     oracle: Any
     outputs: tuple[Any, ...]
-
-
-def _arguments(program: Program, hyper: dict[str, Any]) -> dict[str, Any]:
-    """The optimizer's real-valued arguments: traced numbers, and schedules whose names are traced as well."""
-    schedules = dict(program.schedules)
-
-    def argument(name: str, value: Any) -> Any:
-        if name not in schedules:
-            return value
-        dtype = jnp.result_type(*value.values())
-        return lambda t: schedules[name]({**value, "t": jnp.asarray(t, dtype)}, jnp)
-
-    return {name: argument(name, value) for name, value in hyper.items()}
-
-
-def transformation(
-    program: Program, problem: Problem, arguments: dict[str, Any]
-) -> optax.GradientTransformationExtraArgs:
-    """The optimizer, built inside the trace; a problem's projection is handed over to one that asks for it."""
-    project = problem.project
-    if program.projected and project is not None:
-        arguments = {**arguments, "project": lambda theta: project(theta, problem.constants)}
-    return optax.with_extra_args_support(program.build(**dict(program.options), **arguments))
-
-
-def _step_size(arguments: dict[str, Any], t: jax.Array) -> jax.Array:
-    """η_t, where the optimizer has a step size: compiled only where an output reads it."""
-    given = arguments.get("step_size", arguments.get("learning_rate", jnp.nan))
-    return jnp.asarray(given(t) if callable(given) else given)
 
 
 @functools.partial(jax.jit, static_argnames=("program", "count"))
@@ -85,7 +44,7 @@ def start(
 
     def one(values: dict[str, Any], key: jax.Array) -> Carry:
         theta = problem.theta0
-        state = transformation(program, problem, _arguments(program, values)).init(theta)
+        state = transformation(program, problem, arguments_of(program, values)).init(theta)
         seen, own = program.judged(state, theta), jax.random.fold_in(key, _FOR_OUTPUTS)
         outputs = tuple(output.init(seen, own) for _, output in program.outputs)
         return Carry(theta, state, oracle.init(problem, theta), outputs)
@@ -104,8 +63,8 @@ def _step(program: Program, problem: Problem, oracle: Oracle, values: Any, carry
     """Step t of one run: show f_t, differentiate it, let the outputs look, move."""
     f, oracle_state = oracle.show(problem, oracle.constants, carry.theta, carry.oracle, sample, t)
     value, grad = jax.value_and_grad(f)(carry.theta)
-    arguments = _arguments(program, values)
-    seen = Seen(carry.theta, value, grad, _step_size(arguments, t))
+    arguments = arguments_of(program, values)
+    seen = Seen(carry.theta, value, grad, step_size_of(arguments, t))
     if program.judged is not params_are_judged:
         point = program.judged(carry.optimizer, carry.theta)
         seen = Seen(point, *jax.value_and_grad(f)(point), seen.step_size)  # compiled only where an output reads it

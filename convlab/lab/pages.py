@@ -11,7 +11,7 @@ from convlab.lab.docket import slope_of
 
 PAGE = "README.md"
 _KINDS = {
-    "trajectory": "a trajectory: a run on a fixed problem, whose measured rate is its own and need not be the theorem's",
+    "trajectory": "a trajectory: a run on a fixed problem, whose measured rate is its own and need not be a theorem's",
     "horizon sweep": "a horizon sweep: a fresh run for each horizon T, read at its end",
     "worst-case sweep": "a worst-case sweep: a fresh run for each horizon T on an instance that depends on T, where "
     "the theorem's own rate may be demanded",

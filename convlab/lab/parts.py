@@ -135,6 +135,9 @@ def _check_parameters(
     for name, parameter in known.items():
         if parameter.required and name not in own and nearest(name, [name]) not in hints:  # a typo is one mistake
             faults.add(key, f"'{name}' of {plug_in.name} is missing")
+    one_of = plug_in.constants.get("ONE_OF", ())
+    if one_of and not any(name in own for name in one_of) and not any(nearest(n, [n]) in hints for n in one_of):
+        faults.add(key, f"'{one_of[0]}' of {plug_in.name} is missing")
     if plug_in.kind == "problems" and not faults:
         _check_circles(faults, own, key)
     return tuple(axes)

@@ -74,11 +74,11 @@ class Outcome:
 
     @property
     def gap(self) -> Curves:
-        """Each run's gap R(θ_t) − R(θ*) [seeds, K], of the experiment's first output; NaN from where a seed diverged on."""
+        """Each run's gap R(θ_t) − R(θ*) [seeds, K] of the experiment's first output; NaN from where a seed diverged."""
         return self.curves()
 
     def curves(self, quantity: str = "gap", output: str | None = None) -> Curves:
-        """Each run's measurements [seeds, K] of a quantity of an output (the experiment's first, where none is named)."""
+        """Each run's measurements [seeds, K] of a quantity of an output: the experiment's first, or the one named."""
         found = Curves()
         for label, trace in zip(self.labels, self.results.traces, strict=True):
             first = next((name for name in self.results.outputs if name in trace.measured), next(iter(trace.measured)))
@@ -86,11 +86,10 @@ class Outcome:
             if quantity in measured:
                 found[label] = measured[quantity]
         if not found:
-            there = {
-                f"{each} of {name}" for trace in self.results.traces for name, q in trace.measured.items() for each in q
-            }
-            wanted = f"{quantity} of {output}" if output else quantity
-            raise ConvlabError(f"nothing is measured as {wanted}; {nearest(wanted, there)}")
+            there = [(name, each) for trace in self.results.traces for name, q in trace.measured.items() for each in q]
+            outputs, quantities = ({pair[i] for pair in there} for i in (0, 1))
+            wrong, known = (output, outputs) if output and output not in outputs else (quantity, quantities)
+            raise ConvlabError(f"'{wrong}' is not measured here; {nearest(wrong, known)}")
         return found
 
     def to_pandas(self) -> Any:

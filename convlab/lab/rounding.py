@@ -17,6 +17,7 @@ from convlab.core.setting import Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 
+_GRADIENT_STEPS = frozenset({"gradient step", "subgradient step"})  # projected or not: projections do not expand
 U = 2.0**-53  # the unit roundoff of measurements, whatever the run's precision
 _STEP = 4.0  # roundings of θ − η g: of η, g, their product, the difference
 # unit roundoff, and the square of the least normal number (of float64 the least normal square, as measured)
@@ -52,7 +53,7 @@ def accumulated(setting: Setting, t: int) -> float:
     t(t + 1) in all.
     """
     convex = {"convex", "strongly convex"} & setting.traits
-    return float(t) if convex and "gradient step" in setting.traits else float(t) * (t + 1)
+    return float(t) if convex and _GRADIENT_STEPS & setting.traits else float(t) * (t + 1)
 
 
 def condition(setting: Setting) -> float:
@@ -72,7 +73,7 @@ def drift(theorem: Theorem, trace: Trace, t: int) -> float:
     if "L" not in setting.known or not setting["L"] > 0:
         return 0.0
     smooth, mu = setting["L"], setting["mu"] if "mu" in setting.known else 0.0
-    gradient_step = "gradient step" in setting.traits
+    gradient_step = bool(_GRADIENT_STEPS & setting.traits)
     eta = 1 / mu if mu > 0 and not gradient_step else _longest_step(setting, t, 1 / smooth)
     steps = 1.0 if theorem.valid == "per step" else accumulated(setting, t)
     if gradient_step and mu > 0 and theorem.output == "last" and setting.constant_step:

@@ -23,7 +23,7 @@ from convlab.core.setting import Hyper, Known, Setting
 from convlab.lab import catalog
 from convlab.lab.building import build_problem, finite, load, real, signature_of
 from convlab.lab.grid import Cell
-from convlab.lab.loop import Program
+from convlab.lab.program import Program
 from convlab.lab.spec import FROM_PROBLEM, Key, Part, output_parts
 
 
@@ -75,6 +75,8 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
     traits = frozenset(getattr(about, "TRAITS", ()))
     if hasattr(about, "traits"):
         traits |= about.traits(hyper, {**options, **handed})
+    with _said_at("optimizer", cell.tables[1]):  # what the optimizer itself refuses is told before anything runs
+        build(**options, **{name: each.value if each.constant else each.at for name, each in hyper.items()})
     judged = getattr(about, "judged", params_are_judged)
     program, traced = _program(cell, build, judged, hyper, options, bool(handed))
     setting = Setting(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 FUNCTION_KINDS = ("problems", "oracles", "optimizers", "outputs")  # a function of the file's own name
-_CONSTANTS = ("ORACLE", "TRAITS", "EXAMPLE")
+_CONSTANTS = ("ORACLE", "TRAITS", "EXAMPLE", "ONE_OF")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ them into values once the problem's constants are known. Nothing here needs jax.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convlab.core.results import XAxis
+    from convlab.core.axes import XAxis
     from convlab.core.verdict import Ruling
 
 Key = tuple[str | int, ...]  # where something stands in a file: ("optimizer", 0, "step_size")
@@ -152,7 +152,7 @@ class Experiment:
         return f"{self.path}: {dotted(key)}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that decides what is run and claimed: no path, device, figure, text for readers or way of writing it."""
+        """Plain data that decides what is run and claimed: no path, device, figure, or text for readers."""
         return {
             "name": self.name,
             "title": self.title,
@@ -165,5 +165,5 @@ class Experiment:
             "every_step": self.every_step,
             **({"pairs": True} if self.pairs else {}),
             "dtype": self.dtype,
-            "claims": [claim.to_json() for claim in self.claims],
+            "claims": [(replace(claim, slope=None) if self.quick else claim).to_json() for claim in self.claims],
         }

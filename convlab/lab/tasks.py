@@ -101,7 +101,9 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
 def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
-    paths = {root / "lab" / f"{name}.py" for name in ("loop", "measure", "runner", "settle", "building", "grid")}
+    paths = {
+        root / "lab" / f"{name}.py" for name in ("loop", "program", "measure", "runner", "settle", "building", "grid")
+    }
     paths |= set((root / "calculus").glob("*.py"))
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
     paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in outputs}

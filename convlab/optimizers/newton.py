@@ -12,8 +12,10 @@ from jax.flatten_util import ravel_pytree
 
 from convlab.core.optimizer import ScalarOrSchedule, descent
 from convlab.core.setting import Hyper
+from convlab.optimizers._newton_system import newton_system
 
 EXAMPLE = {"step_size": 1.0}
+VARIANTS = ({"step_size": 1.0, "ridge": 0.5, "backtracking": True},)
 TRAITS = {"Newton step"}
 _ARMIJO = 1e-4  # share of the predicted first-order decrease that a backtracked step must bring
 _HALVINGS = 40
@@ -46,22 +48,11 @@ def newton(
         value_fn: Callable[[Any], jax.Array] | None = None,
         **extra: Any,
     ) -> tuple[optax.Updates, optax.OptState]:
-        if params is None or value_fn is None:
-            raise ValueError("newton: update needs params and value_fn, as in update(grad, state, params, value_fn=f)")
-        gradient, _ = ravel_pytree(updates)
-        flat, unravel = ravel_pytree(params)
-        work = jnp.promote_types(flat.dtype, jnp.float32)  # LAPACK has no half precision
-
-        def f(point: jax.Array) -> jax.Array:
-            return value_fn(unravel(point.astype(flat.dtype))).astype(work)
-
-        gradient, point = gradient.astype(work), flat.astype(work)
-        hessian = jax.hessian(f)(point) + jnp.asarray(ridge, work) * jnp.eye(flat.size, dtype=work)
-        direction = jnp.linalg.solve(hessian, gradient)
+        f, point, gradient, direction, as_params = newton_system("newton", updates, params, value_fn, ridge)
         scaled, state = scale.update(direction, state, point)
         if backtracking:
-            scaled = _backtrack(f, f(point) if value is None else value.astype(work), point, gradient, scaled)
-        return unravel(scaled.astype(flat.dtype)), state
+            scaled = _backtrack(f, f(point) if value is None else value.astype(point.dtype), point, gradient, scaled)
+        return as_params(scaled), state
 
     return optax.GradientTransformationExtraArgs(lambda params: scale.init(ravel_pytree(params)[0]), update)
 

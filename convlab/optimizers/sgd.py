@@ -8,7 +8,7 @@ from convlab.core.optimizer import ScalarOrSchedule, descent
 
 EXAMPLE = {"step_size": 0.1}
 ORACLE = {"name": "minibatch", "size": 1}
-TRAITS = {"gradient step"}
+TRAITS = {"gradient step", "subgradient step"}
 
 
 def sgd(step_size: ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:

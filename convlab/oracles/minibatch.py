@@ -85,6 +85,8 @@ def _facts(size: int, replacement: bool, problem: Problem) -> dict[str, Known]:
     if "sigma_star" in known:
         shrink = 1.0 / size if replacement or n == 1 else (n - size) / (size * (n - 1))
         facts["sigma_star"] = Known(known["sigma_star"].value * math.sqrt(shrink), known["sigma_star"].how)
+        if "one Hessian for all rows" in problem.traits:  # rows differ by a constant gradient: the noise is that of θ*
+            facts["sigma"] = facts["sigma_star"]
     if "G_max" in known:  # each row's gradient is no longer
         facts["G_expected"] = known["G_max"]
     if "L" in known and "L_max" in known:
@@ -99,8 +101,12 @@ def _facts(size: int, replacement: bool, problem: Problem) -> dict[str, Known]:
 
 
 def _traits(problem: Problem) -> frozenset[str]:
-    rows = "convex smooth rows" in problem.traits
-    return frozenset({"unbiased"} | ({"convex smooth samples"} if rows else set()))
+    traits = {"unbiased"}
+    if "convex smooth rows" in problem.traits:
+        traits.add("convex smooth samples")
+    if "one Hessian for all rows" in problem.traits:
+        traits.add("uniform variance")
+    return frozenset(traits)
 
 
 def _fault(size: int, problem: Problem) -> str | None:

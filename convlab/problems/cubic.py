@@ -16,7 +16,7 @@ EXAMPLE = {"mu": 0.5, "M": 2.0, "D": 0.75}
 
 
 def _risk(theta: jax.Array, batch: Any, constants: Any) -> jax.Array:
-    # |x|·x²: with sign(0) = 0, jax's first two derivatives at 0 are right, 0 and mu
+    # |x|·x²: the factor x² makes jax's choice of a slope of |x| at 0 irrelevant to the first two derivatives
     square = jnp.square(theta)
     return jnp.sum((0.5 * constants["mu"]) * square + (constants["M"] / 6.0) * (jnp.abs(theta) * square))
 

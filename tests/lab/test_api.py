@@ -64,7 +64,7 @@ def test_the_same_spec_is_not_run_again_and_writes_the_same(work: Path, monkeypa
     assert [verdict.ruling for verdict in first.results.verdicts] == ["holds", "holds", "holds"]
     before = contents(work / "results" / "two")
     assert set(before) == {
-        *("index.json", "summary.csv", "verdicts.csv"),
+        *("README.md", "index.json", "summary.csv", "verdicts.csv"),
         *("gap_curves.svg", "gap_curves.png", "bound_ratio.svg", "bound_ratio.png"),
     }
     assert len(list((work / "results" / "two" / "tasks").glob("*.npz"))) == 3
