@@ -85,12 +85,13 @@ def _groups(traces: Sequence[Trace], sweep: bool) -> list[list[Trace]]:
 def _label(group: Sequence[Trace]) -> str:
     labels = [trace.label or trace.setting.optimizer for trace in group]
     shared = [part for part in labels[0].split(", ") if all(part in label.split(", ") for label in labels)]
-    return ", ".join(shared or labels[:1])
+    distinct = len(set(labels))
+    return ", ".join(shared or labels[:1]) + (f" ({distinct} runs)" if distinct > 1 else "")
 
 
 def _steps(group: Sequence[Trace]) -> str:
     horizons = sorted({trace.setting.horizon for trace in group})
-    return str(horizons[0]) if len(group) == 1 else f"T = {horizons[0]} … {horizons[-1]}"
+    return str(horizons[0]) if len(horizons) == 1 else f"T = {horizons[0]} … {horizons[-1]}"
 
 
 def _gaps(group: Sequence[Trace]) -> str:

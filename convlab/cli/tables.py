@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convlab.cli.runs import cell_label, show_runs
+from convlab.lab.condense import condensed
 
 if TYPE_CHECKING:
     from convlab.core.results import Results
@@ -67,7 +68,7 @@ def show_outcome(outcome: Outcome) -> int:
     screen.print(Text(results.title, style="bold"))
     show_runs(results, screen)
     asked = [bool(verdict.expect) or verdict.ruling != "not applicable" for verdict in results.verdicts]
-    shown = list(itertools.compress(results.verdicts, asked))
+    shown = condensed(results, list(itertools.compress(results.verdicts, asked)))
     if shown:
         screen.print(fitting_table(results, shown, screen))
         show_reasons(screen, shown)

@@ -20,7 +20,9 @@ from convlab.lab.rates import measured_rate
 from convlab.lab.readings import CLEAR, Reading, exp, logs, pairs, readings
 
 ALPHA = 0.01  # probability that any of an expectation's simultaneous limits, over all checkpoints, misses
-_FROM_BELOW = frozenset({"mu", "mu_PL"})  # constants in which upper bounds decrease: a proven lower bound of them is sound
+_FROM_BELOW = frozenset(
+    {"mu", "mu_PL"}
+)  # constants in which upper bounds decrease: a proven lower bound of them is sound
 _LOOSE = 1e-3
 _EQUAL = 1e-9  # of logarithms: nearer ratios are equal, so that no machine's last digit decides what is said
 

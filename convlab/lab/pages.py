@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from convlab.core.results import Results
 from convlab.core.verdict import Verdict
+from convlab.lab.condense import condensed, shared_label
 from convlab.lab.docket import slope_of
 
 PAGE = "README.md"
@@ -38,7 +39,7 @@ def page(results: Results) -> str:
 
 def verdict_table(results: Results) -> str:
     """A row for each ruling, as Markdown."""
-    rows = [_row(results, verdict) for verdict in results.verdicts]
+    rows = [_row(results, verdict) for verdict in condensed(results, results.verdicts)]
     lines = ["| " + " | ".join(_COLUMNS) + " |", "| --- " * len(_COLUMNS) + "|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -58,16 +59,16 @@ def _row(results: Results, verdict: Verdict) -> list[str]:
         if (slope.kind, slope.against) == ("power", "t") and slope.high - slope.low > 1:
             measured = f"{number(slope.value)} in log t: no power law"
         claimed = "" if verdict.claimed is None else number(verdict.claimed)
-    label = results.traces[verdict.cells[0]].label.replace("|", "\\|")
+    label = shared_label(results, verdict).replace("|", "\\|")
     return [label, f"`{verdict.theorem}`", ruling, worst, measured, claimed]
 
 
 def _reasons(results: Results) -> str:
     """The sentence of every ruling that is not simply "holds", each once."""
     found: dict[str, None] = {}
-    for verdict in results.verdicts:
+    for verdict in condensed(results, results.verdicts):
         if verdict.ruling != "holds":
-            label = results.traces[verdict.cells[0]].label
+            label = shared_label(results, verdict)
             found[f"- {label}: `{verdict.theorem}` is {verdict.ruling}: {verdict.why}."] = None
     return "\n".join(found)
 
