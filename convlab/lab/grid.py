@@ -98,11 +98,14 @@ def _outputs(experiment: Experiment, facts: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _labelled(found: list[Cell]) -> tuple[Cell, ...]:
-    """Labels say what tells cells apart: the optimizer's name, and each parameter that varies among its cells."""
+    """Labels say what tells cells apart: the optimizer's name or label, and each parameter that varies among those
+    that share it; the problem, where these run on several."""
     labelled = []
-    several_problems = len({_key(cell.problem) for cell in found}) > 1
     for cell in found:
-        kin = [other for other in found if other.optimizer.name == cell.optimizer.name]
+        who = (cell.optimizer.name, cell.optimizer.label)
+        kin = [other for other in found if (other.optimizer.name, other.optimizer.label) == who]
+        everywhere = kin if cell.optimizer.label else found
+        several_problems = len({_key(other.problem) for other in everywhere}) > 1
         words = [f"{name} = {_short(value)}" for name, value in _varying(cell.optimizer, [c.optimizer for c in kin])]
         if len({_key(other.oracle) for other in kin}) > 1:
             varying = _varying(cell.oracle, [c.oracle for c in kin if c.oracle.name == cell.oracle.name])

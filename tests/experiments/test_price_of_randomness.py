@@ -1,0 +1,29 @@
+"""The committed exponents of `price_of_randomness`, fitted here anew: ε ~ T^(-1) for GD and T^(-1/2) for SGD."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.experiments.committed import traces_of
+
+NAME = "price_of_randomness"
+
+
+def exponent(problem: str, optimizer: str, output: str) -> float:
+    """d log T / d log ε."""
+    traces = traces_of(NAME, problem=problem, optimizer=optimizer)
+    gaps = [trace.measured[output]["gap"][:, -1].mean() for trace in traces]
+    return float(np.polyfit(np.log(gaps), np.log([trace.setting.horizon for trace in traces]), 1)[0])
+
+
+def test_gradient_descent_takes_one_over_eps_steps_on_its_worst_case() -> None:
+    assert exponent("huber", "gd", "last") == pytest.approx(-1.0, abs=0.02)
+
+
+def test_sgd_takes_one_over_eps_squared_steps_on_its_worst_case() -> None:
+    assert exponent("quadratic", "sgd", "average") == pytest.approx(-2.0, abs=0.15)
+
+
+def test_a_fixed_smooth_problem_gives_neither() -> None:
+    assert exponent("logistic", "gd", "last") > -0.8  # faster than 1/T: ε falls off
