@@ -26,10 +26,11 @@ class Output(NamedTuple):
     ``update(state, t, seen)`` sees θ_t and what step t was told (`Seen`) before it is taken; ``read(state, theta)`` is
     the output's point after the steps so far, θ being the latest iterate. Before the first step it must be θ0.
     ``confirms_only``: under a random oracle the output sees f_t instead of R, so that a bound may be confirmed on it
-    but never refuted.
+    but never refuted. ``needs_step_size``: it is not read where the optimizer has none.
     """
 
     init: Callable[[Theta, jax.Array], Any]
     update: Callable[[Any, jax.Array, Seen], Any]
     read: Callable[[Any, Theta], Theta]
     confirms_only: bool = False
+    needs_step_size: bool = False

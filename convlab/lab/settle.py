@@ -228,7 +228,13 @@ def _program(
         else:
             traced[name] = {key: number(value) for key, value in {**given.names, "T": float(cell.horizon)}.items()}
             schedules.append((name, Expression(given.written)))
-    outputs = tuple((name, _output(name)) for name in cell.outputs)
+    has_step_size = bool({"step_size", "learning_rate"} & hyper.keys())
+    wanted = [(name, _output(name)) for name in cell.outputs]
+    outputs = tuple((name, output) for name, output in wanted if has_step_size or not output.needs_step_size)
+    if not outputs:
+        raise Misfit(
+            ("run", "outputs"), ConvlabError(f"'{cell.optimizer.name}' has no step size, which {cell.outputs[0]} needs")
+        )
     program = Program(build, judged, tuple(sorted(options.items())), tuple(schedules), outputs, projected)
     return program, traced
 

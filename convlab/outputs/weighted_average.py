@@ -50,6 +50,6 @@ def _read(state: Weighted, theta: Theta) -> Theta:
 
 
 _OUTPUTS = {
-    "step_size": Output(_init, _by_step, _read),
+    "step_size": Output(_init, _by_step, _read, needs_step_size=True),
     "t+1": Output(_init, _by_time, _read),
 }
