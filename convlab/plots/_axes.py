@@ -1,106 +1,49 @@
-"""Log-log axes that can be trusted: where t = 0 lies, how far each axis reaches, the rounding floor, exact zeros."""
+"""Logarithmic axes that can be trusted: names, how far each axis reaches, the rounding floor, exact zeros."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
-from convlab.plots._curves import Bound, Curve
-from convlab.plots._style import GREY, INK, TINY, ZONE
+from convlab.plots._bounds import Bound
+from convlab.plots._curves import Curve
+from convlab.plots._style import GREY, TINY, ZONE
+from convlab.plots._time import mantissas, positive
 
 LEAST, LARGEST = 1e-306, 1e306  # limits of an axis: margins and ticks beyond them must stay float64 numbers
 
 SYMBOLS = {"gap": r"R({0}) - {1}", "dist2": r"\Vert {0} - \theta^{\star}\Vert^2",
-           "grad_norm2": r"\Vert\nabla R({0})\Vert^2"}  # fmt: skip
-WORDS = {"gap": "gap", "dist2": "squared distance", "grad_norm2": "squared gradient norm"}
+           "grad_norm2": r"\Vert\nabla R({0})\Vert^2", "decrement2": r"\lambda({0})^2"}  # fmt: skip
+LEAST_VALUES = {"attained": r"R(\theta^{\star})", "infimum": r"\inf\,R", "bounded": r"R^{\star}_{\mathrm{low}}"}
+WORDS = {
+    "gap": "gap",
+    "dist2": "squared distance",
+    "grad_norm2": "squared gradient norm",
+    "decrement2": "squared Newton decrement",
+}
 
 
-@dataclass(frozen=True)
-class TimeAxis:
-    """A logarithmic axis for t (or T) with a place for t = 0, left of a break, where there is such a point."""
-
-    first: float  # the least positive t
-    last: float
-    zero: float | None
-
-    @classmethod
-    def over(cls, arrays: Sequence[np.ndarray]) -> TimeAxis:
-        steps = positive(arrays)
-        first, last = (float(steps.min()), float(steps.max())) if steps.size else (1.0, 1.0)
-        decades = math.log10(last / first)
-        has_zero = any((np.asarray(a) == 0).any() for a in arrays)
-        return cls(first, last, first / 10 ** max(0.25, 0.085 * decades) if has_zero else None)
-
-    def at(self, t: np.ndarray) -> np.ndarray:
-        """Positions on the axis: t itself, and the place left of the break for t = 0."""
-        return np.where(t > 0, t, self.first if self.zero is None else self.zero)
-
-    def draw(self, axes: Axes, sweep: bool) -> None:
-        """Scale, limits, ticks, label, and the sign of a break between 0 and the first step."""
-        decades = max(0.5, math.log10(self.last / self.first))
-        margin = 10 ** max(0.04 * decades, 0.06)
-        axes.set_xscale("log")
-        axes.set_xlim((self.zero or self.first) / margin, self.last * margin)
-        places = self._ticks()
-        words = [_count(t, self.last) for t in places]
-        if self.zero is not None:
-            places, words = [self.zero, *places], ["0", *words]
-            left, right = np.log(axes.get_xlim())
-            middle = (0.5 * math.log(self.zero * self.first) - left) / (right - left)
-            for shift in (-0.006, 0.006):
-                axes.plot(
-                    [middle + shift], [0], transform=axes.transAxes, color=INK,
-                    marker=[(-1, -2), (1, 2)], markersize=6, markeredgewidth=0.7, clip_on=False, label="_break",
-                )  # fmt: skip
-        axes.xaxis.set_major_locator(FixedLocator(places))
-        axes.xaxis.set_major_formatter(FixedFormatter(words))
-        minor = [t for t in _mantissas(self.first, self.last, range(2, 10)) if self.first <= t <= self.last]
-        axes.xaxis.set_minor_locator(FixedLocator(minor) if decades <= 8 else NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("horizon $T$ (steps)" if sweep else "step $t$")
-
-    def _ticks(self) -> list[float]:
-        decades = math.log10(self.last / self.first)
-        fine = (1, 2, 5) if decades <= 2 else (1,)
-        stride = 1 if decades <= 9 else math.ceil(decades / 9)
-        ticks = [t for t in _mantissas(self.first, self.last, fine) if self.first <= t <= self.last * (1 + 1e-9)]
-        return ticks[::stride] or [self.first]
-
-
-def _mantissas(first: float, last: float, factors: Sequence[int]) -> list[float]:
-    """factor·10^k around [first, last], ascending."""
-    powers = range(math.floor(math.log10(first)), math.ceil(math.log10(last)) + 1)
-    return [factor * 10.0**k for k in powers for factor in factors]
-
-
-def _count(t: float, last: float) -> str:
-    if last < 10_000:
-        return f"{t:,.0f}"
-    power = math.log10(t)
-    return f"$10^{{{power:.0f}}}$" if abs(power - round(power)) < 1e-9 else f"{t:,.0f}"
-
-
-def symbol(quantity: str, sweep: bool, average: bool, attained: bool = True) -> str:
+def symbol(quantity: str, sweep: bool, average: bool, least: str = "attained") -> str:
     """The axis label of a quantity, with the point in the notation that is true for all of its curves."""
     point = r"\theta" if average else (r"\theta_T" if sweep else r"\theta_t")
-    return f"{WORDS[quantity]}  ${_written(quantity, point, attained)}$"
+    words = "gap to a lower bound of $R^{\\star}$:" if quantity == "gap" and least == "bounded" else WORDS[quantity]
+    return f"{words}  ${_written(quantity, point, least)}$"
 
 
-def bounded(quantity: str, upper: bool, attained: bool = True) -> str:
+def bounded(quantity: str, upper: bool, least: str = "attained") -> str:
     """The left side of a bound, in mathtext."""
-    return f"${_written(quantity, chr(92) + 'theta', attained)}$ {'≤' if upper else '≥'} "
+    return f"${_written(quantity, chr(92) + 'theta', least)}$ {'≤' if upper else '≥'} "
 
 
-def _written(quantity: str, point: str, attained: bool) -> str:
-    """A quantity at a point; the gap is one to inf R where no run's problem has a minimiser."""
-    least = r"R(\theta^{\star})" if attained else r"\inf\,R"
-    return SYMBOLS[quantity].replace("{0}", point).replace("{1}", least)
+def _written(quantity: str, point: str, least: str) -> str:
+    """A quantity at a point, the gap with what `_curves.least` says that it is the gap to."""
+    return SYMBOLS[quantity].replace("{0}", point).replace("{1}", LEAST_VALUES[least])
 
 
 def vertical_range(curves: Sequence[Curve], bounds: Sequence[Bound], sweep: bool) -> tuple[float, float]:
@@ -176,28 +119,34 @@ def vertical(axes: Axes, low: float, high: float, label: str) -> None:
     """A logarithmic y axis with ticks at powers of ten."""
     axes.set_yscale("log")
     axes.set_ylim(low, high)
+    _ticks(axes.yaxis, low, high)
+    axes.set_ylabel(label)
+    axes.grid(True, which="major")
+
+
+def horizontal(axes: Axes, low: float, high: float, label: str, falling: bool = False) -> None:
+    """A logarithmic x axis with ticks at powers of ten; from high to low where it is to be ``falling``."""
+    axes.set_xscale("log")
+    axes.set_xlim(*((high, low) if falling else (low, high)))
+    _ticks(axes.xaxis, low, high)
+    axes.set_xlabel(label)
+
+
+def _ticks(axis: XAxis | YAxis, low: float, high: float) -> None:
     decades = math.log10(high) - math.log10(low)
     powers = [k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if low <= 10.0**k <= high]
     stride = next(s for s in (1, 2, 3, 5, 10, 20, 25, 50, 100, 200) if len(powers) <= 9 * s)
     major = [10.0**k for k in powers if k % stride == 0]
     words = [f"$10^{{{round(math.log10(value))}}}$" for value in major]
     if decades < 2.3 and low > 1e-3 and high < 1e4:
-        major = [value for value in _mantissas(low, high, (1, 2, 5)) if low <= value <= high]
+        major = [value for value in mantissas(low, high, (1, 2, 5)) if low <= value <= high]
         words = [f"{value:g}" for value in major]
-    axes.yaxis.set_major_locator(FixedLocator(major))
-    axes.yaxis.set_major_formatter(FixedFormatter(words))
-    minor = _mantissas(low, high, range(2, 10)) if decades <= 8 else [10.0**k for k in powers if k % stride]
+    axis.set_major_locator(FixedLocator(major))
+    axis.set_major_formatter(FixedFormatter(words))
+    minor = mantissas(low, high, range(2, 10)) if decades <= 8 else [10.0**k for k in powers if k % stride]
     minor = [value for value in minor if low <= value <= high]
-    axes.yaxis.set_minor_locator(FixedLocator(minor) if len(minor) <= 80 else NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylabel(label)
-    axes.grid(True, which="major")
-
-
-def positive(arrays: Iterable[np.ndarray]) -> np.ndarray:
-    """All the positive finite numbers in some arrays, one after the other."""
-    every = np.concatenate([np.ravel(a) for a in arrays] or [np.empty(0)])
-    return np.asarray(every[np.isfinite(every) & (every > 0)])
+    axis.set_minor_locator(FixedLocator(minor) if len(minor) <= 80 else NullLocator())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def loggable(values: np.ndarray) -> np.ndarray:
@@ -250,11 +199,11 @@ def _floor_label(axes: Axes, floor: float, labels: Sequence[str]) -> None:
     )  # fmt: skip
 
 
-def sparse(x: np.ndarray, offset: int, count: int = 7) -> np.ndarray:
-    """Indices of about ``count`` points evenly spread in log x, shifted from curve to curve."""
+def sparse(x: np.ndarray, offset: int, count: int = 7, linear: bool = False) -> np.ndarray:
+    """Indices of about ``count`` points evenly spread in log x (or x), shifted from curve to curve."""
     if x.size <= count + 2:
         return np.arange(x.size)
-    logs = np.log(x)
+    logs = x if linear else np.log(x)
     start = (offset % 5) / 5 / count
     targets = logs[0] + (logs[-1] - logs[0]) * (start + np.arange(count) / count)
     return np.unique(np.abs(logs[None, :] - targets[:, None]).argmin(axis=1))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from convlab.core.errors import ConvlabError
 from convlab.core.results import Results
 from convlab.core.setting import Setting
 from convlab.core.trace import Trace
-from convlab.core.verdict import Verdict
+from convlab.plots._statistics import statistics
 from convlab.plots._style import Style
 
-_LOG_LARGEST = 705.0  # e^705 is finite in float64, and stays so when an axis adds its margin
+_WIDE = 0.1  # of the gap at the start: the error from which on a gap is one to a bound of R*
 
 
 @dataclass(frozen=True)
 class Curve:
     """A measured curve: the mean over seeds at ``t`` with the limits of its 95 % confidence band.
 
+    ``t`` counts what the x axis of the results counts.
     In a sweep ``t`` are horizons and every point is the end of its own run. ``mean`` is NaN where a seed had diverged;
     ``crosses`` are the (t, value) at which the last finite means were measured. ``low`` and ``high`` are None for one
     seed.
@@ -37,25 +38,6 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """The judged curve of one verdict: the bound, and measured/bound, at ``t``; NaN where float64 cannot hold them."""
-
-    verdict: Verdict
-    theorem: str
-    title: str
-    formula: str
-    upper: bool
-    quantity: str
-    rank: int  # of the theorem among those drawn: its dash pattern
-    label: str  # of the curve that was judged
-    style: Style
-    t: np.ndarray
-    value: np.ndarray
-    ratio: np.ndarray
-    floor: float  # of the quantity: what was measured below it was not judged
-
-
-@dataclass(frozen=True)
 class Group:
     """The traces behind one curve: a single cell or, in a sweep, the cells that differ in the horizon alone."""
 
@@ -69,10 +51,10 @@ def groups(results: Results) -> tuple[Group, ...]:
         return tuple(Group(name(trace), (i,)) for i, trace in enumerate(results.traces))
     found: dict[str, list[int]] = {}
     for i, trace in enumerate(results.traces):
-        found.setdefault(_identity(trace.setting), []).append(i)
+        found.setdefault(identity(trace.setting), []).append(i)
     traces = results.traces
     ordered = (sorted(cells, key=lambda i: traces[i].setting.horizon) for cells in found.values())
-    return tuple(Group(_shared_name([name(traces[i]) for i in cells]), tuple(cells)) for cells in ordered)
+    return tuple(Group(shared_name([name(traces[i]) for i in cells]), tuple(cells)) for cells in ordered)
 
 
 def name(trace: Trace) -> str:
@@ -83,16 +65,16 @@ def name(trace: Trace) -> str:
     return ", ".join([trace.setting.optimizer, *hyper])
 
 
-def _identity(setting: Setting) -> str:
-    """Everything as the config wrote it, except the horizon."""
-    hyper = sorted((key, value.written) for key, value in setting.hyper.items())
-    tables = [
-        sorted(table.items()) for table in (setting.options, setting.problem_parameters, setting.oracle_parameters)
-    ]
+def identity(setting: Setting, any_step: bool = False, any_problem: bool = False) -> str:
+    """Everything as the config wrote it, except the horizon, and the step size or the problem's parameters if told."""
+    steps = ("step_size", "learning_rate") if any_step else ()
+    hyper = sorted((key, value.written) for key, value in setting.hyper.items() if key not in steps)
+    problem = {} if any_problem else setting.problem_parameters
+    tables = [sorted(table.items()) for table in (setting.options, problem, setting.oracle_parameters)]
     return repr((setting.problem, setting.oracle, setting.optimizer, setting.dtype, hyper, tables))
 
 
-def _shared_name(labels: list[str]) -> str:
+def shared_name(labels: list[str]) -> str:
     """The parts (between commas) that all labels share: "gd, T = 10" and "gd, T = 100" give "gd"."""
     parts = [label.split(", ") for label in labels]
     shared = [part for part in parts[0] if all(part in other for other in parts[1:])]
@@ -135,26 +117,46 @@ def curves(results: Results, quantity: str) -> list[Curve]:
         traces = [results.traces[i] for i in group.cells]
         traces = [trace for trace in traces if quantity in trace.measured.get(output, {})]
         if traces:
-            label = group.label + (f", {output}" if several else "") + _seeds(traces)
-            found.append(_curve(traces, output, quantity, results.kind != "trajectory", label, look))
+            label = group.label + (f", {output}" if several else "") + seeds(traces)
+            counts = [counted(results, trace) for trace in traces]
+            found.append(_curve(traces, counts, output, quantity, results.kind != "trajectory", label, look))
     return [c for c in found if np.isfinite(c.mean).any() or c.crosses]
 
 
-def _curve(traces: list[Trace], output: str, quantity: str, sweep: bool, label: str, look: Style) -> Curve:
+def counted(results: Results, trace: Trace) -> float:
+    """What a step counts for on an x axis: 1, its row gradients, or those over the number of rows.
+
+    Raises `ConvlabError` for epochs of a run without data.
+    """
+    if results.x == "steps":
+        return 1.0
+    if results.x == "row gradients":
+        return float(trace.rows_per_step)
+    if trace.rows == 0:
+        raise ConvlabError(
+            f'{results.name}: [figures] x = "epochs" needs data, and {name(trace)} has none; '
+            'allowed: "steps", "row gradients"'
+        )
+    return float(trace.rows_per_step) / trace.rows
+
+
+def _curve(
+    traces: list[Trace], counts: list[float], output: str, quantity: str, sweep: bool, label: str, look: Style
+) -> Curve:
     t, points, floor = [], [], []
     crosses = []
-    for trace in traces:
+    for trace, count in zip(traces, counts, strict=True):
         mean, low, high = statistics(trace.measured[output][quantity])
         finite = np.flatnonzero(np.isfinite(mean))
         diverged = "diverged" in trace.status
         if diverged and finite.size:
             last = int(finite[-1])
-            crosses.append((float(trace.setting.horizon if sweep else trace.t[last]), float(mean[last])))
+            crosses.append((count * float(trace.setting.horizon if sweep else trace.t[last]), float(mean[last])))
         here = slice(-1, None) if sweep else slice(None)
         points.append(np.stack([mean, low, high])[:, here])
         if sweep and diverged:
             points[-1] = np.full((3, 1), np.nan)
-        t.append(np.asarray([trace.setting.horizon] if sweep else trace.t, dtype=float))
+        t.append(count * np.asarray([trace.setting.horizon] if sweep else trace.t, dtype=float))
         floor.append(np.full(t[-1].shape, float(trace.floor.get(quantity, 0.0))))
     mean, low, high = np.concatenate(points, axis=1)
     band = any(len(trace.seeds) > 1 for trace in traces) and bool((high > low).any())
@@ -170,7 +172,7 @@ def _curve(traces: list[Trace], output: str, quantity: str, sweep: bool, label: 
     )
 
 
-def _seeds(traces: list[Trace]) -> str:
+def seeds(traces: list[Trace]) -> str:
     """What a legend adds to a label: how many seeds, and how many of them diverged."""
     counts = sorted({len(trace.seeds) for trace in traces})
     words = []
@@ -186,111 +188,15 @@ def _seeds(traces: list[Trace]) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over seeds [K] and the limits of its 95 % confidence interval, from [S, K].
-
-    The interval is Student's for log(mean), by the delta method: mean·exp(± t₀.₉₇₅(S−1)·s/(mean·√S)). So it stays
-    positive, and it is symmetric on the axis that it is drawn on. One seed, or a mean that is not positive, has none.
-    """
-    values = np.asarray(values, dtype=float)
-    seeds = values.shape[0]
-    finite = np.isfinite(values).all(axis=0)
-    values = np.where(finite, values, np.nan)
-    scale = np.where(finite, np.abs(values).max(axis=0), 1.0)  # so that no sum or square overflows or underflows
-    scale = np.where(scale > 0, scale, 1.0)
-    unit = values / scale
-    mean = unit.mean(axis=0)
-    if seeds == 1:
-        return mean * scale, mean * scale, mean * scale
-    positive = mean > 0
-    error = np.where(positive, unit.std(axis=0, ddof=1) / np.sqrt(seeds) / np.where(positive, mean, 1.0), 0.0)
-    log_mean = np.log(np.where(positive, mean, 1.0)) + np.log(scale)
-    low, high = (
-        np.exp(np.clip(log_mean + sign * student(seeds - 1) * error, -_LOG_LARGEST, _LOG_LARGEST)) for sign in (-1, 1)
-    )
-    return mean * scale, np.where(positive, low, mean * scale), np.where(positive, high, mean * scale)
-
-
-def student(freedom: int) -> float:
-    """The 0.975 quantile of Student's t (Abramowitz and Stegun 26.7.5; closed forms below three degrees of freedom).
-
-    >>> round(student(9), 3)
-    2.262
-    """
-    if freedom == 1:
-        return math.tan(0.475 * math.pi)
-    if freedom == 2:
-        return 0.95 * math.sqrt(2 / (1 - 0.95 * 0.95))
-    z: float = 1.959963984540054
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + float(sum(term / freedom ** (k + 1) for k, term in enumerate(terms)))
-
-
-def bounds(results: Results) -> list[Bound]:
-    """The curve of every verdict that has one."""
-    found = groups(results)
-    group_of = {cell: g for g, group in enumerate(found) for cell in group.cells}
-    looks = styles(results)
-    ruled = [v for v in results.verdicts if v.t is not None and v.log_bound is not None and v.cells[0] in group_of]
-    ranks = {theorem: i for i, theorem in enumerate(dict.fromkeys(v.theorem for v in ruled))}
-    default = (outputs(results) or ("last",))[0]
-    every = []
-    for verdict in ruled:
-        output = fact(results, verdict.theorem, "output", default)
-        g = group_of[verdict.cells[0]]
-        quantity = fact(results, verdict.theorem, "quantity", "gap")
-        t, value, ratio = _judged(results, verdict)
-        several = len(outputs(results)) > 1
-        every.append(
-            Bound(
-                verdict,
-                verdict.theorem,
-                title(results, verdict.theorem),
-                results.formulas.get(verdict.theorem, ""),
-                fact(results, verdict.theorem, "kind", "upper") == "upper",
-                quantity,
-                ranks[verdict.theorem],
-                found[g].label + (f", {output}" if several else ""),
-                looks.get((g, output), looks.get((g, default), Style(g))),
-                t,
-                value,
-                ratio,
-                max(results.traces[i].floor.get(quantity, 0.0) for i in verdict.cells),
-            )
-        )
-    return every
-
-
-def _judged(results: Results, verdict: Verdict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """t, bound and ratio of a verdict; in a sweep only at the horizons of its cells."""
-    t = np.asarray(verdict.t, dtype=float)
-    logs = np.asarray(verdict.log_bound, dtype=float)
-    representable = np.isfinite(logs) & (np.abs(logs) < _LOG_LARGEST)
-    value = np.where(representable, np.exp(np.where(representable, logs, 0.0)), np.nan)
-    ratio = np.full_like(value, np.nan) if verdict.ratio is None else np.asarray(verdict.ratio, dtype=float)
-    if results.kind == "trajectory":
-        return t, value, ratio
-    keep = np.isin(t, [results.traces[i].setting.horizon for i in verdict.cells])
-    return t[keep], value[keep], ratio[keep]
-
-
-def title(results: Results, theorem: str) -> str:
-    """What a figure calls a theorem."""
-    return str(fact(results, theorem, "title", "") or theorem.replace("_", " "))
-
-
-def attained(results: Results) -> bool:
-    """Whether some run's problem has a minimiser: where none has, the gap is one to inf R."""
-    return not results.traces or any("has minimiser" in trace.setting.traits for trace in results.traces)
-
-
-def panels(results: Results) -> tuple[str, ...]:
-    """The quantities that deserve axes: the gap, and what else a theorem judged; ‖∇R‖² where there is no gap."""
-    judged = [bound.quantity for bound in bounds(results)]
-    first = "gap" if curves(results, "gap") or not curves(results, "grad_norm2") else "grad_norm2"
-    return tuple(dict.fromkeys([first, *judged]))
+def least(results: Results) -> str:
+    """What the gap is one to: R(θ*) ("attained"), inf R where no run's problem has a minimiser ("infimum"), or, where
+    R* is known from one side alone, so that its interval is no smaller than a tenth of the gap at the start, that side
+    ("bounded")."""
+    for trace in results.traces:
+        for measured in trace.measured.values():
+            start = np.asarray(measured.get("gap", np.full((1, 1), np.nan)))[:, 0]
+            if np.isfinite(start).any() and trace.error.get("gap", 0.0) >= _WIDE * np.nanmax(start) > 0:
+                return "bounded"
+    if not results.traces or any("has minimiser" in trace.setting.traits for trace in results.traces):
+        return "attained"
+    return "infimum"

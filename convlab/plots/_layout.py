@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
-from matplotlib.mathtext import MathTextParser
-from matplotlib.text import Text
 
 from convlab.core.results import Results
 from convlab.core.verdict import RULINGS, Verdict
-from convlab.plots._curves import groups, title
+from convlab.plots._bounds import title
+from convlab.plots._curves import groups
 from convlab.plots._style import GREY, INK, RULING_COLOURS, SMALL, TITLE
+from convlab.plots._text import extent, inches, math_or_plain, plain, renderer, wrap
 
-BOX = (5.55, 3.45)  # one set of axes, in inches; taller by up to one where it spans more than ten decades
+HEIGHT = 3.45  # of a set of axes, in inches; taller by up to one where it spans more than ten decades
+WIDTHS = {1: 5.55, 2: 4.15, 3: 2.55}  # of a set of axes, by how many stand in a row
 LEFT, RIGHT, BETWEEN, BELOW, EDGE = 0.78, 0.17, 0.80, 0.48, 0.10
-NARROW = 4.15  # the width of a box when there are several
 MOST_BADGES = 6
 MOST_IN_COLUMN = 10  # entries of the legend below one another
 Entry = tuple[Artist, str]
+Place = Callable[[float, float], None]
 KINDS = {
     "trajectory": "trajectory: one fixed problem, read along each run",
     "horizon sweep": "horizon sweep: a fresh run for each $T$, read at its end",
     "worst-case sweep": "worst-case sweep: the instance depends on $T$; a fresh run for each $T$, read at its end",
 }
-_PARSER = MathTextParser("path")
 
 
 @dataclass(frozen=True)
@@ -46,26 +45,42 @@ class Line:
     most: int = 2  # lines it may be wrapped to
 
 
-def sheet(panels: int) -> tuple[Figure, list[Axes]]:
-    """A figure with its axes side by side; `finish` gives them their places."""
-    wide = BOX[0] if panels == 1 else NARROW
-    width = LEFT + wide * panels + BETWEEN * (panels - 1) + RIGHT
-    figure = Figure(figsize=(width, BOX[1] + 2), dpi=200)  # texts are measured at the resolution they are saved in
+def sheet(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    """A figure with its axes, at most ``columns`` in a row; `finish` gives them their places."""
+    columns = min(panels, columns)
+    wide = LEFT + WIDTHS[columns] * columns + BETWEEN * (columns - 1) + RIGHT
+    figure = Figure(figsize=(wide, HEIGHT + 2), dpi=200)  # texts are measured at the resolution they are saved in
     FigureCanvasAgg(figure)
     return figure, [figure.add_axes((0.1, 0.1, 0.8, 0.8), label=f"panel {i}") for i in range(panels)]
 
 
-def finish(figure: Figure, axes: Sequence[Axes], header: Sequence[Line], entries: Sequence[Entry]) -> None:
-    """Put header, axes and legend in their places and give the figure the height that they need."""
+def finish(
+    figure: Figure,
+    axes: Sequence[Axes],
+    header: Sequence[Line],
+    entries: Sequence[Entry],
+    *,
+    columns: int = 2,
+    above: float = 0.0,
+    tall: float | None = None,
+    place: Place | None = None,
+) -> None:
+    """Put header, axes and legend in their places and give the figure the height that they need.
+
+    ``columns`` as for `sheet`; ``above`` inches are left free over each set of axes, which is ``tall`` inches high.
+    ``place(bottom, height)`` puts the axes elsewhere, in a figure of that height, over a body of ``tall`` inches.
+    """
     width = float(figure.get_figwidth())
     room = (width - 2 * EDGE) * 0.98  # an SVG's letters are not hinted, and up to 2 % wider
     legends = _legends(figure, entries, room)
-    legend_height = sum(tall for _, tall in legends)
+    legend_height = sum(high for _, high in legends)
     wrapped = [(line, part) for line in header for part in _parts(figure, line, room)]
     heights = [line.size * (1.5 if line.weight == "bold" else 1.42) / 72 for line, _ in wrapped]
-    decades = max(math.log10(panel.get_ylim()[1]) - math.log10(panel.get_ylim()[0]) for panel in axes)
-    tall = BOX[1] + min(max(0.0, 0.05 * (decades - 10)), 1.0)
-    height = EDGE + sum(heights) + 0.10 + tall + BELOW + legend_height + EDGE  # one margin is below the legend
+    tall = _tall(axes) if tall is None else tall
+    columns = min(len(axes), columns)
+    rows = 1 if place else math.ceil(len(axes) / columns)
+    pitch = tall + above + BELOW
+    height = EDGE + sum(heights) + 0.10 + rows * pitch + legend_height + EDGE  # one margin is below the legend
     figure.set_size_inches(width, height)
     top = height - EDGE
     for (line, part), step in zip(wrapped, heights, strict=True):
@@ -73,20 +88,30 @@ def finish(figure: Figure, axes: Sequence[Axes], header: Sequence[Line], entries
             EDGE / width, top / height, part, fontsize=line.size, color=line.colour, weight=line.weight, va="top"
         )
         top -= step
-    wide = (width - LEFT - RIGHT - BETWEEN * (len(axes) - 1)) / len(axes)
-    for i, panel in enumerate(axes):
-        left = LEFT + i * (wide + BETWEEN)
-        panel.set_position((left / width, (EDGE + legend_height + BELOW) / height, wide / width, tall / height))
+    if place:
+        place(EDGE + legend_height + BELOW, height)
+    for i, panel in enumerate(() if place else axes):
+        row, column = divmod(i, columns)
+        left = LEFT + column * (WIDTHS[columns] + BETWEEN)
+        bottom = EDGE + legend_height + BELOW + (rows - 1 - row) * pitch
+        panel.set_position((left / width, bottom / height, WIDTHS[columns] / width, tall / height))
     rest = legend_height
-    for legend, tall in legends:
-        rest -= tall
+    for legend, high in legends:
+        rest -= high
         legend.set_bbox_to_anchor((0.5, (EDGE + rest) / height), transform=figure.transFigure)
     figure.set_dpi(100)  # for notebooks; `save` has its own
 
 
+def _tall(axes: Sequence[Axes]) -> float:
+    """The height of a set of axes in inches: taller where one of them spans more than ten decades."""
+    limits = [panel.get_ylim() for panel in axes if panel.get_yscale() == "log"]
+    decades = max((math.log10(high) - math.log10(low) for low, high in limits), default=0.0)
+    return HEIGHT + min(max(0.0, 0.05 * (decades - 10)), 1.0)
+
+
 def box_width(panel: Axes) -> float:
-    """The width in inches that `finish` gives to a panel."""
-    return BOX[0] if len(cast(Figure, panel.figure).axes) == 1 else NARROW
+    """The width in inches that `finish` gives to a panel of one or two columns."""
+    return WIDTHS[min(2, len(cast(Figure, panel.figure).axes))]
 
 
 def notice(panel: Axes, text: str) -> None:
@@ -111,7 +136,7 @@ def _legends(figure: Figure, entries: Sequence[Entry], room: float) -> list[tupl
         return []
     if columns > 1 or len(entries) <= MOST_IN_COLUMN:
         return [(legend, height)]
-    widths = [_width(figure, text, SMALL) for _, text in entries]
+    widths = [inches(figure, text, SMALL) for _, text in entries]
     short = [entry for entry, wide in zip(entries, widths, strict=True) if wide < room / 2 - 0.6]
     long = [entry for entry, wide in zip(entries, widths, strict=True) if wide >= room / 2 - 0.6]
     if len(short) < 4:
@@ -132,10 +157,10 @@ def _legend(figure: Figure, entries: Sequence[Entry], room: float, options: Sequ
             frameon=False, handlelength=3.3, columnspacing=1.6, labelspacing=0.45, borderpad=0.1, borderaxespad=0.0,
         )  # fmt: skip
         for text in legend.get_texts():
-            wide = _extent(figure, text)
+            wide = extent(figure, text)
             if wide > longest:  # one formula wider than the figure: there is nowhere to break it
                 text.set_fontsize(SMALL * longest / wide)
-        box = legend.get_window_extent(_renderer(figure))
+        box = legend.get_window_extent(renderer(figure))
         if columns == options[-1] or (box.width / figure.dpi <= room and columns <= len(entries)):
             return legend, float(box.height / figure.dpi), columns
         legend.remove()
@@ -189,78 +214,3 @@ def ratio_text(ratio: float) -> str:
     ('1.0000', '1.23e-05')
     """
     return f"{ratio:.4f}" if 0.001 <= ratio < 10_000 else f"{ratio:.2e}"
-
-
-def plain(text: str) -> str:
-    """Text in which a dollar is a dollar."""
-    return text.replace("$", r"\$")
-
-
-def math_or_plain(text: str) -> str:
-    """Text that may hold $mathtext$; taken as it is where matplotlib cannot read it."""
-    if text.count("$") % 2 == 0 and "$" in text and _parses(text):
-        return text
-    return plain(text)
-
-
-def formula(written: str) -> str:
-    """A bound in mathtext, with dollars around it where they are missing."""
-    text = written.strip()
-    wrapped = text if "$" in text else f"${text}$"
-    return wrapped if text and _parses(wrapped) else plain(text)
-
-
-def _parses(text: str) -> bool:
-    try:
-        _PARSER.parse(text)
-    except ValueError:
-        return False
-    return True
-
-
-def wrap(figure: Figure, text: str, room: float, size: float, most: int) -> list[str]:
-    """Break a text at spaces (never inside a formula) to lines of at most ``room`` inches; "…" where it is cut."""
-    tokens = re.findall(r"(?:\\\$|\$(?:\\.|[^$])*\$|[^\s$])+", text)
-    lines = [""]
-    for token in _chopped(figure, tokens, room, size):
-        longer = f"{lines[-1]} {token}".strip()
-        if lines[-1] and _width(figure, longer, size) > room:
-            lines.append(token)
-        else:
-            lines[-1] = longer
-    if len(lines) > most:
-        last = lines[most - 1].split(" ")
-        while len(last) > 1 and _width(figure, " ".join(last) + " …", size) > room:
-            last.pop()
-        lines = [*lines[: most - 1], " ".join(last) + " …"]
-    return lines
-
-
-def _chopped(figure: Figure, tokens: Sequence[str], room: float, size: float) -> list[str]:
-    """Words that are wider than a line, in pieces; formulas stay whole."""
-    found = []
-    for token in tokens:
-        rest = token
-        while "$" not in rest and len(rest) > 1 and (wide := _width(figure, rest, size)) > room:
-            cut = max(1, int(len(rest) * room / wide * 0.9))
-            found.append(rest[:cut])
-            rest = rest[cut:]
-        found.append(rest)
-    return found
-
-
-def _width(figure: Figure, text: str, size: float) -> float:
-    probe = figure.text(0, 0, text, fontsize=size)
-    try:
-        return _extent(figure, probe)
-    finally:
-        probe.remove()
-
-
-def _extent(figure: Figure, text: Text) -> float:
-    return float(text.get_window_extent(_renderer(figure)).width / figure.dpi)
-
-
-def _renderer(figure: Figure) -> Any:
-    canvas: Any = figure.canvas  # the Agg canvas of `sheet`
-    return canvas.get_renderer()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -39,6 +40,8 @@ GREY = "#8C8C8C"
 INK = "#262626"
 ZONE = "#D9D9D9"
 VIOLATED = "#F7D4D2"
+SHARED = "#4D4D4D"  # of what several curves share
+BROAD, PALE = 1.8, 0.55  # width and opacity of a bound
 
 TITLE, SMALL, TINY = 9.5, 7.5, 6.8  # points
 
@@ -90,6 +93,11 @@ class Style:
             [], [], color=self.colour, linestyle=dashes, linewidth=1.3, marker=self.marker, markersize=4.2,
             markerfacecolor=self.face, markeredgewidth=0.8,
         )  # fmt: skip
+
+
+def shade(colour: str, weight: float) -> tuple[float, ...]:
+    """A colour on white paper: itself at weight 1, white at 0."""
+    return tuple(1 - weight * (1 - part) for part in to_rgb(colour))
 
 
 @contextmanager

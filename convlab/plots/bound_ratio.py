@@ -12,10 +12,12 @@ from matplotlib.lines import Line2D
 
 from convlab.core.results import Results
 from convlab.plots import _axes as ax
-from convlab.plots import _curves as data
+from convlab.plots import _bounds as held
 from convlab.plots import _layout as layout
-from convlab.plots._curves import Bound
+from convlab.plots._bounds import Bound
 from convlab.plots._style import GREY, INK, RULING_COLOURS, TINY, VIOLATED, style
+from convlab.plots._text import math_or_plain, plain
+from convlab.plots._time import TimeAxis, positive
 
 STROKES = ("-", (0, (4.5, 1.8)), (0, (1, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (9, 2.5)))  # one per theorem
 
@@ -27,12 +29,12 @@ def plot(results: Results) -> Figure:
     bound / measured, so that a theorem is violated above the line at 1, whichever way it points.
     """
     with style():
-        bounds = [b for b in data.bounds(results) if np.isfinite(b.ratio).any()]  # where something was judged
+        bounds = [b for b in held.bounds(results) if np.isfinite(b.ratio).any()]  # where something was judged
         sweep = results.kind != "trajectory"
         figure, (axes,) = layout.sheet(1)
         shown = [_shown(b) for b in bounds]
         _frame(axes, bounds, shown)
-        time = ax.TimeAxis.over([b.t for b in bounds])
+        time = TimeAxis.over([b.t for b in bounds], results.x)  # logarithmic: the worst points tend to come early
         time.draw(axes, sweep)
         entries: list[tuple[Artist, str]] = []
         zero = grey = False
@@ -62,7 +64,7 @@ def _shown(bound: Bound) -> np.ndarray:
 
 def _frame(axes: Axes, bounds: Sequence[Bound], shown: Sequence[np.ndarray]) -> None:
     """Limits, the line at 1 and the shaded side."""
-    values = ax.positive(shown)
+    values = positive(shown)
     low = min(0.3, max(1e-6, float(values.min()))) if values.size else 0.3  # what is far below 1 may leave the axes ...
     tops = [float(np.nanmax(ratio)) for ratio in shown if np.isfinite(ratio).any()]
     low = min([low, *(top / 3 for top in tops)])  # ... but no curve as a whole
@@ -79,12 +81,12 @@ def _frame(axes: Axes, bounds: Sequence[Bound], shown: Sequence[np.ndarray]) -> 
         layout.notice(axes, "no theorem could be held against these runs")
 
 
-def _draw(axes: Axes, time: ax.TimeAxis, bound: Bound, ratio: np.ndarray, sweep: bool) -> tuple[Artist, str]:
+def _draw(axes: Axes, time: TimeAxis, bound: Bound, ratio: np.ndarray, sweep: bool) -> tuple[Artist, str]:
     x = time.at(bound.t)
     finite = np.flatnonzero(np.isfinite(ratio))
     marked = finite if sweep or not finite.size else finite[ax.sparse(x[finite], bound.style.index)]
     stroke = STROKES[bound.rank % len(STROKES)]
-    label = f"{layout.math_or_plain(bound.title)} · {layout.plain(bound.label)}"
+    label = f"{math_or_plain(bound.title)} · {plain(bound.label)}"
     if not bound.upper:
         label += " (lower bound)"
     line = bound.style.line(stroke)
@@ -100,17 +102,18 @@ def _draw(axes: Axes, time: ax.TimeAxis, bound: Bound, ratio: np.ndarray, sweep:
     return bound.style.line(stroke), label
 
 
-def _worst(axes: Axes, time: ax.TimeAxis, bound: Bound, shown: np.ndarray) -> None:
+def _worst(axes: Axes, time: TimeAxis, bound: Bound, shown: np.ndarray) -> None:
     """A star at the largest ratio, as the verdict names it; for a lower bound, at the top of its curve."""
-    ratio, t = bound.verdict.worst_ratio, bound.verdict.worst_t
+    ratio, worst = bound.verdict.worst_ratio, bound.verdict.worst_t
+    t = None if worst is None else bound.count * worst
     if not bound.upper and np.isfinite(shown).any():
         top = int(np.nanargmax(shown))
-        ratio, t = float(shown[top]), int(bound.t[top])
+        ratio, t = float(shown[top]), float(bound.t[top])
     if ratio is None or t is None or not np.isfinite(ratio) or ratio <= 0:
         return
     star = _star(bound.style.colour)
     low, high = axes.get_ylim()
-    star.set_data([float(time.at(np.array(float(t))))], [float(np.clip(ratio, low, high))])
+    star.set_data([float(time.at(np.array(t)))], [float(np.clip(ratio, low, high))])
     star.set_zorder(5)
     axes.add_line(star)
 

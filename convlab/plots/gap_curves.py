@@ -14,14 +14,17 @@ from matplotlib.patheffects import withStroke
 
 from convlab.core.results import Results
 from convlab.plots import _axes as ax
+from convlab.plots import _bounds as held
 from convlab.plots import _curves as data
 from convlab.plots import _layout as layout
-from convlab.plots._curves import Bound, Curve
-from convlab.plots._style import DASHES, DOTS, GREY, TINY, ZONE, style
+from convlab.plots._bounds import Bound
+from convlab.plots._curves import Curve
+from convlab.plots._labels import Label, place
+from convlab.plots._style import BROAD, GREY, PALE, SHARED, TINY, ZONE, style
+from convlab.plots._text import formula, math_or_plain, plain
+from convlab.plots._time import TimeAxis
 
 Entry = layout.Entry
-SHARED = "#4D4D4D"  # of a bound on several curves
-BROAD, PALE = 1.8, 0.55  # width and opacity of a bound
 WORD = 0.72  # inches that "diverged" takes, its distance from the cross included
 
 
@@ -33,20 +36,23 @@ def plot(results: Results) -> Figure:
     on the scale of its logarithm (delta method).
     """
     with style():
-        quantities = data.panels(results)
+        quantities = held.panels(results)
         figure, axes = layout.sheet(len(quantities))
         drawn = [_panel(results, panel, quantity) for panel, quantity in zip(axes, quantities, strict=True)]
         curves = {c.style.index: c for found, _ in drawn for c in found}
+        bounds = [b for b in held.bounds(results) if b.quantity in quantities]
         marks = set().union(*(found for _, found in drawn))
         entries = [
             *_curve_entries(curves, results.kind != "trajectory"),
-            *_bound_entries(_coloured(data.bounds(results)), len(quantities) > 1, data.attained(results)),
+            *_bound_entries(_coloured(bounds), len(quantities) > 1, data.least(results)),
             *_mark_entries(marks),
         ]
         band = any(c.low is not None for c in curves.values())
         shape = "band" if results.kind == "trajectory" else "bars"
         ends = [f"Mean over seeds; {shape}: 95 % confidence limits of the mean (Student, log scale), point by point"]
         layout.finish(figure, axes, layout.header(results, ends if band else ()), entries)
+        for panel, quantity in zip(axes, quantities, strict=True):
+            place(panel, _lower_labels(panel, bounds, quantity))
     return figure
 
 
@@ -54,12 +60,13 @@ def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], s
     """Draw one quantity; returns its curves and the marks that the legend has to explain."""
     sweep = results.kind != "trajectory"
     curves = data.curves(results, quantity)
-    bounds = [b for b in data.bounds(results) if b.quantity == quantity]
-    time = ax.TimeAxis.over([*(c.t for c in curves), *(b.t for b in bounds)])
+    bounds = [b for b in held.bounds(results) if b.quantity == quantity]
+    linear = held.linear_time(results, bounds, curves)
+    time = TimeAxis.over([*(c.t for c in curves), *(b.t for b in bounds)], results.x, linear)
     time.draw(panel, sweep)
     low, high = ax.vertical_range(curves, bounds, sweep)
     average = data.outputs(results) != ("last",)
-    ax.vertical(panel, low, high, ax.symbol(quantity, sweep, average, data.attained(results)))
+    ax.vertical(panel, low, high, ax.symbol(quantity, sweep, average, data.least(results)))
     marks = {"floor"} if ax.floor_zone(panel, curves) else set()
     drawn: list[Bound] = []
     for bound, colour in _coloured(bounds):
@@ -75,7 +82,7 @@ def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], s
     return curves, marks
 
 
-def _draw_curve(panel: Axes, time: ax.TimeAxis, curve: Curve, sweep: bool) -> set[str]:
+def _draw_curve(panel: Axes, time: TimeAxis, curve: Curve, sweep: bool) -> set[str]:
     x = time.at(curve.t)
     mean = ax.loggable(curve.mean)
     look = curve.style
@@ -89,7 +96,7 @@ def _draw_curve(panel: Axes, time: ax.TimeAxis, curve: Curve, sweep: bool) -> se
             x[shown], middle, [middle - low, high - middle], fmt="none", ecolor=look.colour, elinewidth=1, capsize=2.5
         )
     shown = np.flatnonzero(np.isfinite(mean))
-    marked = shown if sweep or not shown.size else shown[ax.sparse(x[shown], look.index)]
+    marked = shown if sweep or not shown.size else shown[ax.sparse(x[shown], look.index, linear=time.linear)]
     if sweep:  # points, joined by a shade: a bound that they reach stays visible
         panel.plot(x, mean, color=look.colour, alpha=0.25, linewidth=1.3, zorder=1.8, label="_join")
     line = look.line("none" if sweep else "-")
@@ -127,22 +134,26 @@ def _covers(drawn: Bound, bound: Bound) -> bool:
     return bool(inside) and drawn.theorem == bound.theorem and _coincide(drawn, bound)
 
 
-def _draw_bound(panel: Axes, time: ax.TimeAxis, bound: Bound, colour: str) -> None:
+def _draw_bound(panel: Axes, time: TimeAxis, bound: Bound, colour: str) -> None:
     """Broad pale dashes, below the measured curve: so both are seen where a run attains its bound."""
     value = ax.loggable(bound.value)
     single = int(np.isfinite(value).sum()) == 1
     panel.plot(
-        time.at(bound.t), value, color=colour, linestyle=dashes(bound), linewidth=BROAD, alpha=PALE,
+        time.at(bound.t), value, color=colour, linestyle=held.dashes(bound), linewidth=BROAD, alpha=PALE,
         zorder=2.2, marker="_" if single else "", markersize=12, label=f"_bound {bound.theorem}",
     )  # fmt: skip
 
 
-def dashes(bound: Bound) -> tuple[int, tuple[float, ...]]:
-    patterns = DASHES if bound.upper else DOTS
-    return patterns[bound.rank % len(patterns)]
+def _lower_labels(panel: Axes, bounds: Sequence[Bound], quantity: str) -> list[Label]:
+    """ "lower bound" and the theorem's title, beside the first curve of each theorem that bounds from below."""
+    first: dict[str, Label] = {}
+    for bound, colour in _coloured([b for b in bounds if b.quantity == quantity and not b.upper]):
+        text = f"lower bound: {math_or_plain(bound.title)}"
+        first.setdefault(bound.theorem, Label(bound.t, ax.loggable(bound.value), text, colour))
+    return list(first.values())
 
 
-def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve], sweep: bool) -> bool:
+def _crosses(panel: Axes, time: TimeAxis, curves: Sequence[Curve], sweep: bool) -> bool:
     """A cross where a run was last finite (at the top edge where that is higher), and the word, where it has room.
 
     The word is on the right, or on the left where it would leave the axes; in a sweep, whose crosses are in a row,
@@ -150,9 +161,9 @@ def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve], sweep: boo
     """
     words: list[tuple[float, float]] = []
     length = WORD / layout.box_width(panel)
-    (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+    low, high = panel.get_ylim()
     crosses = [(curve.style.colour, t, value) for curve in curves for t, value in curve.crosses if value > 0]
-    places = [math.log(float(time.at(np.array(t))) / left) / math.log(right / left) for _, t, _ in crosses]
+    places = [time.fraction(panel, t) for _, t, _ in crosses]
     leftwards = sweep and any(across > 1 - length for across in places)
     for (colour, t, value), across in zip(crosses, places, strict=True):
         x = float(time.at(np.array(t)))
@@ -177,10 +188,10 @@ def _crosses(panel: Axes, time: ax.TimeAxis, curves: Sequence[Curve], sweep: boo
 
 def _curve_entries(curves: dict[int, Curve], sweep: bool) -> list[Entry]:
     dashes = "none" if sweep else "-"
-    return [(curve.style.line(dashes), layout.plain(curve.label)) for _, curve in sorted(curves.items())]
+    return [(curve.style.line(dashes), plain(curve.label)) for _, curve in sorted(curves.items())]
 
 
-def _bound_entries(bounds: Sequence[tuple[Bound, str]], several: bool, attained: bool) -> list[Entry]:
+def _bound_entries(bounds: Sequence[tuple[Bound, str]], several: bool, least: str) -> list[Entry]:
     """One entry per theorem: in its curve's colour or, where it bounds several curves, in grey."""
     by_theorem: dict[str, list[tuple[Bound, str]]] = {}
     for bound, colour in sorted(bounds, key=lambda pair: pair[0].rank):
@@ -189,14 +200,14 @@ def _bound_entries(bounds: Sequence[tuple[Bound, str]], several: bool, attained:
     for found in by_theorem.values():
         first, colours = found[0][0], {colour for _, colour in found}
         colour = colours.pop() if len(colours) == 1 else SHARED
-        handle = Line2D([], [], color=colour, linestyle=dashes(first), linewidth=BROAD, alpha=PALE)
-        what = ax.bounded(first.quantity, first.upper, attained) if several else ""
-        written = f": {what}{layout.formula(first.formula)}" if first.formula else ""
+        handle = Line2D([], [], color=colour, linestyle=held.dashes(first), linewidth=BROAD, alpha=PALE)
+        what = ax.bounded(first.quantity, first.upper, least) if several else ""
+        written = f": {what}{formula(first.formula)}" if first.formula else ""
         side = "" if first.upper else " (lower bound)"
         each = " (each in its curve's colour)" if colours else ""
         if SHARED in colours:
             each = " (in its curve's colour; grey where bounds coincide)"
-        entries.append((handle, f"{layout.math_or_plain(first.title)}{written}{side}{each}"))
+        entries.append((handle, f"{math_or_plain(first.title)}{written}{side}{each}"))
     return entries
 
 

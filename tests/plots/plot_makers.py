@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from convlab.core.results import Kind, Results
-from convlab.core.setting import Hyper, Setting
+from convlab.core.setting import Hyper, Known, Setting
 from convlab.core.trace import Trace
 from convlab.core.verdict import Ruling, Verdict
 
@@ -54,20 +55,36 @@ def trace(
     floor: float = 1e-30,
     outputs: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     traits: frozenset[str] = frozenset({"has minimiser"}),
+    problem: str = "logistic",
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    known: Mapping[str, float] = MappingProxyType({}),
+    step: float = 0.1,
+    error: float = 0.0,
+    **more: Any,
 ) -> Trace:
     """A cell whose gap is given ([K] or [S, K]); the other quantities follow from it unless they are given too."""
     gap = np.atleast_2d(np.asarray(gap, dtype=float))
     dist2 = gap * 2 if dist2 is None else np.atleast_2d(dist2)
     readings = outputs or {"last": lambda x: x}
     return Trace(
-        setting=Setting("logistic", oracle, optimizer, int(t[-1]), traits, hyper={"step_size": Hyper(hyper, 0.1)}),
+        setting=Setting(
+            problem,
+            oracle,
+            optimizer,
+            int(t[-1]),
+            traits,
+            known={name: Known(value, "exact") for name, value in known.items()},
+            hyper={"step_size": Hyper(hyper, step)},
+            problem_parameters=parameters,
+        ),
         t=t,
         seeds=tuple(range(gap.shape[0])),
         measured={o: {"gap": f(gap), "grad_norm2": f(gap) * 3, "dist2": f(dist2)} for o, f in readings.items()},
         floor={"gap": floor, "grad_norm2": floor, "dist2": floor},
-        error={"gap": 0.0, "grad_norm2": 0.0, "dist2": 0.0},
+        error={"gap": error, "grad_norm2": 0.0, "dist2": 0.0},
         status=status or ("done",) * gap.shape[0],
         label=label or f"{optimizer}, step_size = {hyper}",
+        **more,
     )
 
 
@@ -96,5 +113,6 @@ def results(
     outputs: tuple[str, ...] = ("last",),
     formulas: Mapping[str, str] = FORMULAS,
     theorems: Mapping[str, Mapping[str, Any]] = THEOREMS,
+    **more: Any,
 ) -> Results:
-    return Results(name, heading, kind, traces, verdicts, outputs, formulas, theorems)
+    return Results(name, heading, kind, traces, verdicts, outputs, formulas, theorems=theorems, **more)

@@ -13,19 +13,36 @@ import matplotlib
 import numpy as np
 import pytest
 from golden import GOLDEN
-from matplotlib.axes import Axes
+from golden_kinds import KINDS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from plot_makers import checkpoints
 
 import convlab.plots
+from convlab.core.errors import ConvlabError
 from convlab.core.results import Results
-from convlab.plots._layout import formula
 from convlab.plots._style import save, style
+from convlab.plots._text import formula
 
 FOLDER = Path(convlab.plots.__file__).parent
 PLOTS = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+EVERY = {**GOLDEN, **{make.__name__: make for make in KINDS}}
+DRAWS = {  # what each plot is about; the others are drawn from everything
+    "condition_numbers": ("conditions",),
+    "contours": ("plane", "planes"),
+    "rates": ("many_rates",),
+    "step_size_map": ("step_sizes",),
+    "steps_to_epsilon": ("quickstart", "worst_case_sweep", "seeded_sweep", "accuracies", "epochs", "network"),
+    "up_steps": ("quickstart", "diverging", "seeded_sweep", "up_and_down", "epochs", "network"),
+}
+NEED = {  # what each of them says it needs where there is none of it
+    "condition_numbers": "two or more known values of kappa",
+    "contours": "a problem with two parameters",
+    "rates": "a verdict with a measured slope",
+    "step_size_map": "two or more constant values of step_size",
+    "steps_to_epsilon": "a run whose gap falls",
+    "up_steps": "two checkpoints or more",
+}
 GREY_AREA = 1.5  # pixels at 100 dpi by which the boxes of two texts may touch
 
 
@@ -33,11 +50,13 @@ def plotter(name: str) -> Callable[[Results], Figure]:
     return importlib.import_module(f"convlab.plots.{name}").plot
 
 
-@pytest.fixture(params=[(plot, result) for plot in PLOTS for result in GOLDEN], ids="-".join, scope="module")
+@pytest.fixture(
+    params=[(plot, result) for plot in PLOTS for result in DRAWS.get(plot, EVERY)], ids="-".join, scope="module"
+)
 def figure(request: pytest.FixtureRequest) -> Iterator[Figure]:
     plot, result = request.param
     with style():
-        made = plotter(plot)(GOLDEN[result]())
+        made = plotter(plot)(EVERY[result]())
         made.canvas.draw()
         yield made
 
@@ -82,13 +101,33 @@ def test_nothing_lies_on_anything(figure: Figure) -> None:
             assert min(wide, high) < GREY_AREA, (name, other)
 
 
+def test_no_text_lies_on_another(figure: Figure) -> None:
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for axes in figure.axes:
+        texts = [text for text in axes.texts if text.get_text()]
+        found = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
+        for i, (words, box) in enumerate(found):
+            for other, second in found[:i]:
+                wide = min(box.x1, second.x1) - max(box.x0, second.x0)
+                high = min(box.y1, second.y1) - max(box.y0, second.y0)
+                assert min(wide, high) < GREY_AREA, (words, other)
+
+
 def test_axes_have_labels_and_positive_limits(figure: Figure) -> None:
     for axes in figure.axes:
         assert axes.get_xlabel()
-        assert axes.get_ylabel()
+        assert axes.get_ylabel() or "slope" in axes.get_xlabel() or "per step" in axes.get_xlabel()
         for scale, limits in ((axes.get_xscale(), axes.get_xlim()), (axes.get_yscale(), axes.get_ylim())):
-            assert scale == "log"
-            assert 0 < limits[0] < limits[1] < np.inf
+            assert scale in ("log", "linear")
+            assert np.isfinite(limits).all()
+            assert limits[0] != limits[1]
+            assert scale == "linear" or min(limits) > 0
+
+
+@pytest.mark.parametrize("name", ["gap_curves", "bound_ratio"])
+def test_the_default_plots_are_drawn_on_logarithmic_y_axes(name: str) -> None:
+    for make in EVERY.values():
+        assert all(axes.get_yscale() == "log" for axes in plotter(name)(make()).axes)
 
 
 def test_lines_hold_only_what_a_logarithm_takes(figure: Figure) -> None:
@@ -96,15 +135,38 @@ def test_lines_hold_only_what_a_logarithm_takes(figure: Figure) -> None:
         for line in axes.get_lines():
             if line.get_transform() == axes.transData:
                 x, y = (np.asarray(values, dtype=float) for values in line.get_data())
-                assert (x > 0).all(), line.get_label()
-                assert ((y > 0) & np.isfinite(y) | np.isnan(y)).all(), line.get_label()
+                for values, scale in ((x, axes.get_xscale()), (y, axes.get_yscale())):
+                    shown = ~np.isnan(values)
+                    assert np.isfinite(values[shown]).all(), line.get_label()
+                    assert scale == "linear" or (values[shown] > 0).all(), line.get_label()
 
 
-@pytest.mark.parametrize("name", PLOTS)
-@pytest.mark.parametrize("result", ["quickstart", "diverging"])
+@pytest.mark.parametrize("name", [name for name in PLOTS if name in DRAWS])
+def test_results_without_a_word_on_it_are_an_error_of_one_line(name: str) -> None:
+    messages = {}
+    for result, make in EVERY.items():
+        if result not in DRAWS[name]:
+            made = make()
+            try:
+                plotter(name)(made).canvas.draw()
+            except ConvlabError as error:
+                messages[made.name] = str(error)
+    assert messages
+    for result, message in messages.items():
+        assert "\n" not in message
+        assert message.startswith(f"{result}: {name} needs ")
+        assert NEED[name] in message
+    with pytest.raises(ConvlabError, match=NEED[name]):
+        plotter(name)(EVERY["empty"]())
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [(name, result) for name in PLOTS for result in DRAWS.get(name, ("quickstart", "diverging"))[:1]],
+)
 def test_files_are_the_same_bytes_twice(name: str, result: str, tmp_path: Path) -> None:
-    first = save(plotter(name)(GOLDEN[result]()), tmp_path / "a")
-    again = plotter(name)(GOLDEN[result]())
+    first = save(plotter(name)(EVERY[result]()), tmp_path / "a")
+    again = plotter(name)(EVERY[result]())
     for number in (1, 2):
         second = save(again, tmp_path / f"b{number}")
         for left, right in zip(first, second, strict=True):
@@ -130,7 +192,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_users_settings_change_nothing_and_stay(name: str, tmp_path: Path) -> None:
-    result = GOLDEN["seeded_sweep"]()
+    result = EVERY[DRAWS.get(name, ("seeded_sweep",))[0]]()
     expected = save(plotter(name)(result), tmp_path / "a")
     with matplotlib.rc_context({"font.size": 30, "text.usetex": True, "axes.facecolor": "black", "svg.hashsalt": "x"}):
         before = dict(matplotlib.rcParams)
@@ -155,7 +217,7 @@ def test_the_template_of_the_readme_draws(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (FOLDER / "README.md").read_text(), flags=re.DOTALL)
     names: dict[str, Callable[[Results], Figure]] = {}
     exec(compile(code, "README.md", "exec"), names)
-    for make in GOLDEN.values():
+    for make in EVERY.values():
         save(names["plot"](make()), tmp_path / "figure")
 
 
@@ -168,87 +230,3 @@ def test_every_formula_of_the_catalogue_is_mathtext() -> None:
     ]
     for text in written:
         assert formula(text) == text, f"matplotlib cannot read {text}"
-
-
-def entries(figure: Figure) -> list[str]:
-    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-
-
-def labels(axes: Axes) -> list[str]:
-    return [str(line.get_label()) for line in axes.get_lines()]
-
-
-@pytest.mark.parametrize(
-    ("result", "curves", "bounds", "marks"),
-    [
-        ("quickstart", 4, 3, ["below the rounding floor: not judged"]),
-        ("worst_case_sweep", 2, 1, ["diverged: the last finite checkpoint"]),
-        ("seeded_sweep", 2, 1, []),
-        ("diverging", 4, 1, ["diverged: the last finite checkpoint"]),
-        ("ten_curves", 10, 2, []),
-        ("exact_zeros", 2, 1, ["zero, or below the axis"]),
-        ("one_checkpoint", 1, 0, []),
-        ("no_verdicts", 1, 0, []),
-        ("no_minimiser", 1, 0, []),
-        ("extremes", 2, 2, []),
-        ("extreme_floor", 2, 0, ["zero, or below the axis", "below the rounding floor: not judged"]),
-        ("floors_apart", 3, 1, ["zero, or below the axis", "below the rounding floor: not judged"]),
-        ("shared_bound", 3, 2, []),
-        ("many_curves", 18, 1, []),
-        ("judged_average", 3, 1, []),
-        ("empty", 0, 0, []),
-    ],
-)
-def test_the_legend_of_gap_curves(result: str, curves: int, bounds: int, marks: list[str]) -> None:
-    found = entries(plotter("gap_curves")(GOLDEN[result]()))
-    assert len(found) == curves + bounds + len(marks)
-    assert found[len(found) - len(marks) :] == marks
-
-
-def test_gap_curves_of_the_quickstart() -> None:
-    made = plotter("gap_curves")(GOLDEN["quickstart"]())
-    gap, distance = made.axes
-    assert "R(" in gap.get_ylabel()
-    assert "squared distance" in distance.get_ylabel()
-    assert [text for text in entries(made) if "32 seeds" in text] == ["SGD, step_size = 0.5/L_max (32 seeds)"]
-    assert len(gap.collections) == 1  # one band: a single deterministic run has none
-    assert labels(gap).count("_bound gd_smooth_convex") == 1
-    assert labels(distance).count("_bound newton_local_quadratic") == 1
-    assert "_below" in labels(gap)
-    assert any("Trajectory" in text.get_text() for text in made.texts)
-    assert any("holds (worst measured/bound" in text.get_text() for text in made.texts)
-
-
-def test_a_worst_case_sweep_says_so_and_shows_one_point_per_horizon() -> None:
-    made = plotter("gap_curves")(GOLDEN["worst_case_sweep"]())
-    assert any("Worst-case sweep: the instance depends on" in text.get_text() for text in made.texts)
-    (line,) = (line for line in made.axes[0].get_lines() if line.get_label() == "gd, step_size = 1/L")
-    (bound,) = (line for line in made.axes[0].get_lines() if str(line.get_label()).startswith("_bound"))
-    np.testing.assert_array_equal(line.get_xdata(), [10, 100, 1_000, 10_000, 100_000])
-    np.testing.assert_allclose(line.get_ydata(), bound.get_ydata(), rtol=1e-12)
-    assert labels(made.axes[0]).count("_diverged") == 3
-
-
-def test_divergence_is_marked_where_it_happens() -> None:
-    (axes,) = plotter("gap_curves")(GOLDEN["diverging"]()).axes
-    crosses = {float(line.get_xdata()[0]) for line in axes.get_lines() if line.get_label() == "_diverged"}
-    t = checkpoints(3_000)
-    assert crosses == {t[t < 700].max(), t[t < 60].max(), t[t <= 200].max()}  # where the last finite means are
-    assert sum("diverged" in text.get_text() for text in axes.texts) == 3
-
-
-def test_many_verdicts_become_a_count_and_alarms_stay() -> None:
-    results = GOLDEN["ten_curves"]()
-    first = results.verdicts[3]
-    alarm = type(first)(**{**first.__dict__, "ruling": "violated", "expect": "holds"})
-    changed = Results(**{**results.__dict__, "verdicts": (*results.verdicts, alarm)})
-    header = [text.get_text() for text in plotter("bound_ratio")(changed).texts]
-    assert "12 verdicts: 11 hold, 1 violated" in header
-    assert any("violated" in line and "lr = 4e-3" in line for line in header)
-
-
-def test_bound_ratio_of_a_sweep_lies_on_one() -> None:
-    (axes,) = plotter("bound_ratio")(GOLDEN["worst_case_sweep"]()).axes
-    (line,) = (line for line in axes.get_lines() if str(line.get_label()).startswith("GD smooth"))
-    np.testing.assert_allclose(line.get_ydata(), 1.0, rtol=1e-12)
-    assert labels(axes).count("_worst") == 1

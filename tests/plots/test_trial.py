@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from convlab.plots import _axes, _curves, bound_ratio, gap_curves
+from convlab.plots import _axes, _bounds, _curves, bound_ratio, gap_curves
 
 
 def entries(figure: Figure) -> list[str]:
@@ -24,7 +24,7 @@ def drawn(axes: Axes, label: str) -> list[object]:
 def test_a_run_without_a_floor_does_not_squeeze_the_others() -> None:
     results = GOLDEN["floors_apart"]()
     curves = _curves.curves(results, "gap")
-    low, high = _axes.vertical_range(curves, _curves.bounds(results), sweep=False)
+    low, high = _axes.vertical_range(curves, _bounds.bounds(results), sweep=False)
     assert 1e-42 < low < 1e-36
     assert high < 100
     alone = [c for c in curves if c.label.startswith("newton")]
