@@ -13,7 +13,7 @@ from convlab.core.problem import Problem, risk_of
 from convlab.core.trace import Trace
 
 _POINTS = 81  # of the grid, in each direction
-_FARTHEST = 4.0  # times ‖θ0 − θ*‖: points beyond it, of a run that diverges, do not stretch the picture
+_FARTHEST = 1.5  # times ‖θ0 − θ*‖: points beyond it, of a run that diverges, do not stretch the picture
 _MARGIN = 0.12  # of the extent, on every side
 
 

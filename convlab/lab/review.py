@@ -246,8 +246,14 @@ def draw(results: Results, folder: Path, kinds: Sequence[str]) -> tuple[Path, ..
     from convlab.plots import _style
 
     files: list[Path] = []
+    refused: list[str] = []
     for kind in kinds:
-        files += _style.save(catalog.load("plots", kind)(results), folder / kind)
+        try:
+            files += _style.save(catalog.load("plots", kind)(results), folder / kind)
+        except ConvlabError as error:  # this kind has nothing to show: the others are drawn all the same
+            refused.append(str(error))
+    if refused:
+        raise ConvlabError("\n".join(refused))
     return tuple(files)
 
 

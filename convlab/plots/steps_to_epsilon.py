@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from convlab.plots._text import math_or_plain, plain
 from convlab.plots._time import positive
 
 FINEST = 1e-16  # of the largest gap: no accuracy below it is worth an axis
+BEYOND = 0.03  # of the finest accuracy of a sweep: how much farther the axis shows trajectories
 COUNTS = {"steps": "steps $T$", "epochs": "epochs (row gradients / $n$)", "row gradients": "row gradients"}
 
 
@@ -59,6 +61,8 @@ def plot(results: Results) -> Figure:
         bounds = [b for b in bounds if b.style in {curve.style for curve in found}]
         epsilon = positive([c.epsilon for c in found])
         finest = max(float(epsilon.min()), FINEST * float(epsilon.max()))
+        if swept := [c.epsilon for c in found if c.swept and c.epsilon.size]:  # a trajectory may go on for decades
+            finest = max(finest, BEYOND * float(positive(swept).min()))
         cost = positive([c.cost[c.epsilon >= finest] for c in found])
         low, high = ax.padded(finest, float(epsilon.max()))
         word = r"accuracy $\varepsilon$ of the " + ax.symbol(
@@ -90,7 +94,9 @@ def _curves(results: Results) -> list[_Curve]:
             found.append(_along(results, traces[-1], output, f"{label} – {where}", look))
         else:
             where = "fixed problem, swept over $T$" if fixed else kinds[results.kind]
-            found.append(_swept(results, traces, output, f"{label} – {where}", look))
+            curve = _swept(results, traces, output, f"{label} – {where}", look)
+            # beside worst cases a fixed problem is a curve of its own, not a law
+            found.append(dataclasses.replace(curve, slope=None) if fixed else curve)
     return found
 
 

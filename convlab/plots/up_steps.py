@@ -38,8 +38,9 @@ class _Curve:
 def plot(results: Results) -> Figure:
     """The share of steps with R(θ_{t+1}) > R(θ_t), in windows along the run: mean over seeds, of clean steps alone.
 
-    A step that starts at or below the rounding floor does not count. Where checkpoints lie apart, what is counted are
-    the stretches between them, and the picture says so. Raises `ConvlabError` where there is no gap at two checkpoints.
+    A step that starts at or below the rounding floor does not count. Of checkpoints in pairs the pairs count; where
+    checkpoints lie apart, the stretches between them do, and the picture says so. Raises `ConvlabError` where there is
+    no gap at two checkpoints.
     """
     with style():
         found, every_step = _curves(results)
@@ -63,18 +64,22 @@ def plot(results: Results) -> Figure:
 
 
 def _curves(results: Results) -> tuple[list[_Curve], bool]:
-    """The share of each method, and whether all have a checkpoint at every step."""
+    """The share of each method, and whether all of it was read from single steps."""
     found, every_step = [], True
     for (g, output), look in data.styles(results).items():
         group = data.groups(results)[g]
         trace = results.traces[group.cells[-1]]
         if output != "last" or "gap" not in trace.measured.get(output, {}):
             continue
-        rises, counts = _rises(trace, output)
+        single = np.diff(trace.t) == 1
+        if not single.size:
+            continue
+        chosen = single if single[-1] else np.ones_like(single)  # checkpoints in pairs show single steps as well
+        rises, counts = (array[:, chosen] for array in _rises(trace, output))
         if not counts.any():
             continue
-        t, share = _windows(trace.t[1:], rises, counts)
-        every_step &= bool((np.diff(trace.t) == 1).all())
+        t, share = _windows(trace.t[1:][chosen], rises, counts, STEPS if single.all() else 1)
+        every_step &= bool(single[-1])
         label = group.label + data.seeds([trace])
         total = float(_mean_share(rises, counts))
         found.append(_Curve(label, look, data.counted(results, trace) * t, share, total))
@@ -96,13 +101,13 @@ def _mean_share(rises: np.ndarray, counts: np.ndarray) -> float:
     return float((rises.sum(axis=1)[total > 0] / total[total > 0]).mean()) if (total > 0).any() else math.nan
 
 
-def _windows(t: np.ndarray, rises: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _windows(t: np.ndarray, rises: np.ndarray, counts: np.ndarray, most: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
     """The share in each window of t, at its (geometric) middle."""
     first, last = float(t[0]), float(t[-1])
     space = np.linspace if last <= LINEAR else np.geomspace
     edges = space(first, last + 0.5, min(WINDOWS, len(t)) + 1)
     middles, shares = [], []
-    for low, high in itertools.pairwise(_wide(edges, t)):
+    for low, high in itertools.pairwise(_wide(edges, t, most)):
         here = (t >= low) & (t < high)
         if here.any() and counts[:, here].any():
             middles.append(math.sqrt(float(t[here][0]) * float(t[here][-1])))
@@ -110,9 +115,9 @@ def _windows(t: np.ndarray, rises: np.ndarray, counts: np.ndarray) -> tuple[np.n
     return np.array(middles), np.array(shares)
 
 
-def _wide(edges: np.ndarray, t: np.ndarray) -> list[float]:
-    """Edges of which neighbours hold enough checkpoints between them."""
-    least = min(STEPS, max(1, len(t) // 3))
+def _wide(edges: np.ndarray, t: np.ndarray, most: int) -> list[float]:
+    """Edges of which neighbours hold enough checkpoints between them, ``most`` or fewer where there are few."""
+    least = min(most, max(1, len(t) // 3))
     kept = [float(edges[0])]
     for edge in edges[1:-1]:
         enough = ((t >= kept[-1]) & (t < edge)).sum() >= least and (t >= edge).sum() >= least
