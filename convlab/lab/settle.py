@@ -39,6 +39,9 @@ class Settled:
     setting: Setting
 
 
+_RESTS_ON = {"L": "smooth", "L_max": "smooth", "mu": "strongly convex", "M": "Lipschitz Hessian", "G": "Lipschitz"}
+
+
 class Misfit(ConvlabError):  # noqa: N818 - it is raised as an error and read as a place
     """A value that does not fit the problem; ``key`` is where the experiment file says it."""
 
@@ -162,7 +165,7 @@ def _hyperparameters(
 
 def _written(expression: Expression, names: Mapping[str, float], where: str, problem: Problem) -> Hyper:
     for name in sorted(expression.names - names.keys() - {"t"}):
-        reason = problem.denied.get("has minimiser")
+        reason = problem.denied.get(_RESTS_ON.get(name, "has minimiser"))
         why = f" ({reason})" if reason else ""
         raise ConvlabError(
             f"{where}: {name} is not known for problem '{problem.name}'{why}; known: {', '.join(sorted(names))}"

@@ -25,6 +25,7 @@ class Synthetic(NamedTuple):
     condition: float | None = None
     noise: float | None = None
     data_seed: int | None = None
+    flipped: int | None = None
 
 
 def table(
@@ -87,7 +88,11 @@ def _load(data: str, label: str | None, synthetic: Synthetic, classes: bool) -> 
 
 
 def _synthetic(numbers: Synthetic, classes: bool) -> tuple[Array, Array]:
-    """X = √n U diag(√λ) Vᵀ with λ from 1/condition to 1 by equal ratios; y = Xw + noise·ε, ‖w‖ = 1, or its sign."""
+    """X = √n U diag(√λ) Vᵀ with λ from 1/condition to 1 by equal ratios; y = Xw + noise·ε, ‖w‖ = 1, or its sign.
+
+    The first ``flipped`` of the y change their sign. Without noise X and w are cut to few bits, so that y = Xw is exact
+    (see `_few_bits`): the condition number and ‖w‖ are then those numbers to about 1e-6 and 1e-3.
+    """
     n = 100 if numbers.n is None else int(numbers.n)
     d = min(10, n) if numbers.dimension is None else int(numbers.dimension)
     if n < 1 or d < 1 or n * d > 1 << 27:
@@ -99,14 +104,31 @@ def _synthetic(numbers: Synthetic, classes: bool) -> tuple[Array, Array]:
     seed = 0 if numbers.data_seed is None else int(numbers.data_seed)
     if seed < 0:
         raise ConvlabError(f"data_seed = {seed}; it must not be negative")
+    flipped = 0 if numbers.flipped is None else int(numbers.flipped)
+    if not 0 <= flipped <= n:
+        raise ConvlabError(f"flipped = {flipped}; it must be from 0 to the number of rows, n = {n}")
     generator = np.random.Generator(np.random.PCG64(seed))
     rank = min(n, d)
     U = np.linalg.qr(generator.standard_normal((n, rank)))[0]
     V = np.linalg.qr(generator.standard_normal((d, rank)))[0]
     X = (U * np.sqrt(n * np.geomspace(1.0 / condition, 1.0, rank))) @ V.T
     w = generator.standard_normal(d)
-    y = X @ (w / np.linalg.norm(w)) + noise * generator.standard_normal(n)
+    w = w / np.linalg.norm(w)
+    if noise == 0.0 and not classes:
+        X, w = _few_bits(X, w)
+    y = X @ w + noise * generator.standard_normal(n)
+    y[:flipped] *= -1.0
     return X, np.where(y >= 0, 1.0, -1.0) if classes else y
+
+
+def _few_bits(X: Array, w: Array) -> tuple[Array, Array]:
+    """X in multiples of 2⁻²⁴ and w of 2^−(12 + k), 2^k >= √d: then X @ w is exact, in whatever order it is summed.
+
+    With ‖x_i‖ <= √n and ‖w‖ <= 1, to rounding, every partial sum is a multiple of 2^−(36 + k) and at most about √n in
+    size (Cauchy and Schwarz); as n·d <= 2²⁷ that takes at most 52 bits, and float64 has 53.
+    """
+    fine = 2.0 ** (12 + int(np.ceil(0.5 * np.log2(len(w)))))
+    return np.round(X * 2.0**24) / 2.0**24, np.round(w * fine) / fine
 
 
 def _standardised(X: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +18,8 @@ def least_squares_minimiser(X: Array, y: Array, ridge: float) -> Certified:
 
     R is quadratic, so ‖θ − θ*‖ <= ‖g‖/λ and R − R* <= ‖g‖²/(2λ), λ the least positive eigenvalue of the Hessian. A
     lower bound on λ is proven for ridge > 0 and for X of full column or row rank; else it follows the numerical rank
-    (the number of singular values above their own rounding error), and the certificate says so.
+    (the number of singular values above their own rounding error), and the certificate says so. Where X has full column
+    rank and θ*, as a float64, fits every row exactly, it is the minimiser, and known without an error.
     """
     n, d = X.shape
     used = np.any(X != 0.0, axis=0)  # a column of zeros moves nothing: its θ_j stays 0
@@ -35,6 +38,10 @@ def least_squares_minimiser(X: Array, y: Array, ridge: float) -> Certified:
     V, spectrum = right[kept].T, values[kept] ** 2 / n + ridge
     theta = V @ (values[kept] / n / spectrum * (left[:, kept].T @ y))
     hi, lo, gradient = _refined(X, y, ridge, V, spectrum, theta)
+    few = np.where(np.abs(hi) <= 2.0**-80 * np.abs(hi).max(), 0.0, hi)  # what the refinement left of a θ*_j = 0
+    if ridge == 0.0 and n >= d and values[-1] > margin and _fits(X, y, few):
+        words = "full column rank, and every row is fitted: X theta* = y, checked without rounding"
+        return Certified(few, np.zeros(d), 0.0, 0.0, 0.0, words, interpolates=True)
     g = float(np.linalg.norm(gradient)) + doubled_rounding(X, hi, y, X @ hi - y, 1.0, ridge)
     least = ridge if rank < d else ridge + max(float(values[-1]) - margin, 0.0) ** 2 / n
     words = "full column rank" if ridge == 0.0 else "strong convexity by the ridge"
@@ -68,6 +75,21 @@ def _refined(X: Array, y: Array, ridge: float, V: Array, spectrum: Array, theta:
             break
         best = (*point, gradient)
     return best
+
+
+def _fits(X: Array, y: Array, theta: Array) -> bool:
+    """Whether Xθ = y exactly: products as pairs without error, and sums by `math.fsum`, which are 0 only if they are.
+
+    A residual of a size that rounding does not explain answers at once, and so does a product so small that its
+    error would be lost.
+    """
+    plain = X @ theta - y
+    if np.any(np.abs(plain) > 2 * (X.shape[1] + 2) * U * (np.abs(X) @ np.abs(theta) + np.abs(y))):
+        return False
+    products, errors = dd.two_product(X, theta[None, :])
+    if np.any((np.abs(products) <= 1e-290) & (X != 0.0) & (theta != 0.0)):
+        return False
+    return all(math.fsum([*p, *e, -b]) == 0.0 for p, e, b in zip(products, errors, y, strict=True))
 
 
 def _residual(X: Array, y: Array, theta: dd.Pair) -> dd.Pair:

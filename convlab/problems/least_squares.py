@@ -25,6 +25,7 @@ def least_squares(
     condition: float | None = None,
     noise: float | None = None,
     data_seed: int | None = None,
+    flipped: int | None = None,
 ) -> Problem:
     """R(θ) = (1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖², θ an array [d], θ0 = 0.
 
@@ -33,14 +34,16 @@ def least_squares(
     ``rows`` "standardised" centres each column and divides it by its standard deviation (a constant column becomes 0),
     "unit norm" divides each row by its norm; y stays as it is. ``intercept`` appends a column of ones: it counts in L,
     and the ridge covers it. Synthetic: ``n`` rows (100) in ``dimension`` (10) whose Gram matrix has the ``condition``
-    number (100), y = Xw + noise·ε with ‖w‖ = 1 and ``noise`` 1, from ``data_seed`` (0).
+    number (100), y = Xw + noise·ε with ‖w‖ = 1 and ``noise`` 1, from ``data_seed`` (0); the first ``flipped`` (0) of
+    the y change their sign. With noise = 0 X and w have few bits, so that y = Xw holds exactly in float64: where no
+    label is flipped, no ridge added and the rows are as they are, θ* = w fits every row, and sigma_star is 0 exactly.
 
     L = λ_max(XᵀX)/n + ridge, mu = λ_min(XᵀX)/n + ridge, L_max = max‖x_i‖² + ridge, M = 0. Where the minimiser is not
     unique, θ* is the one nearest to θ0 = 0. gap = ‖Xe‖²/(2n) + (ridge/2)‖e‖², e = θ − θ*.
     Raises ConvlabError for data that cannot be used, with file and line.
     """
     ridge = nonnegative("ridge", ridge)
-    synthetic = _data.Synthetic(n, dimension, condition, noise, data_seed)
+    synthetic = _data.Synthetic(n, dimension, condition, noise, data_seed, flipped)
     X, y = _data.table(data, label, rows, intercept, synthetic, classes=False)
     known = _constants.curvature_constants(X, ridge, 1.0, 1.0, 0.0)
     found = least_squares_minimiser(X, y, ridge)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,59 @@ def test_synthetic_has_the_condition_number_and_depends_on_its_seed_alone() -> N
     again = table("synthetic", None, "as they are", False, numbers, classes=True)
     other = table("synthetic", None, "as they are", False, numbers._replace(data_seed=4), classes=True)
     assert digest(X, y) == digest(*again) != digest(*other)
+
+
+EXACT = {"data": "synthetic", "n": 60, "dimension": 6, "condition": 50.0, "noise": 0.0, "data_seed": 2}
+
+
+def _exact_residuals(X: np.ndarray, y: np.ndarray, theta: np.ndarray) -> list[Fraction]:
+    """Xθ − y in rational numbers."""
+    point = [Fraction(value) for value in theta.tolist()]
+    rows = zip(X.tolist(), y.tolist(), strict=True)
+    return [sum((Fraction(a) * b for a, b in zip(row, point, strict=True)), -Fraction(label)) for row, label in rows]
+
+
+@pytest.mark.parametrize("shape", [{}, {"n": 6}, {"n": 3000, "dimension": 40}, {"intercept": True}])
+def test_without_noise_the_rows_are_fitted_exactly(shape: dict) -> None:
+    problem = least_squares(**(EXACT | shape))
+    X, y = (np.asarray(part) for part in problem.data)
+    assert not any(_exact_residuals(X, y, np.asarray(problem.optimum.hi)))
+    assert not np.any(problem.optimum.lo)
+    assert not np.any(X @ problem.optimum.hi - y)  # in float64 too, in whatever order it is summed
+    assert not np.any(np.cumsum((X * problem.optimum.hi)[:, ::-1], axis=1)[:, -1] - y)
+    assert (problem.known["sigma_star"].value, problem.known["sigma_star"].how) == (0.0, "exact")
+    assert problem.known["mu"].value > 0.0
+    assert float(problem.optimum.risk_high) == float(problem.optimum.radius) == 0.0
+
+
+def test_exact_rows_keep_their_condition_number_and_length() -> None:
+    problem = least_squares(**EXACT)
+    values = np.linalg.eigvalsh(problem.data[0].T @ problem.data[0] / 60)
+    np.testing.assert_allclose([values[-1], values[-1] / values[0]], [1.0, 50.0], rtol=1e-6)
+    assert np.linalg.norm(problem.optimum.hi) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_one_flipped_label_changes_one_sign_and_ends_the_fit() -> None:
+    plain, flipped = least_squares(**EXACT), least_squares(**EXACT, flipped=1)
+    X, y = (np.asarray(part) for part in plain.data)
+    np.testing.assert_array_equal(flipped.data[0], X)
+    np.testing.assert_array_equal(flipped.data[1], np.concatenate([-y[:1], y[1:]]))
+    theta = np.linalg.lstsq(X, flipped.data[1], rcond=None)[0]
+    gradients = X * (X @ theta - flipped.data[1])[:, None]
+    noise = np.sqrt(np.mean(np.sum(gradients**2, axis=1)))
+    assert flipped.known["sigma_star"].value == pytest.approx(noise, rel=1e-12)
+    assert noise > 1e-2
+    np.testing.assert_array_equal(least_squares(**EXACT, flipped=60).data[1], -y)
+
+
+def test_a_fit_to_rounding_is_no_exact_fit(tmp_path: Path) -> None:
+    """One label moved by its last bit: the least residual is no longer 0, and sigma_star must not say so."""
+    X, y = (np.asarray(part).copy() for part in least_squares(**EXACT).data)
+    y[7] = np.nextafter(y[7], 2.0)
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    problem = least_squares(data=str(tmp_path / "a.npz"))
+    assert 0.0 < problem.known["sigma_star"].value < 1e-12
+    assert problem.known["sigma_star"].how == "upper bound"
 
 
 def _write(path: Path, content: str | bytes) -> str:
@@ -141,6 +195,7 @@ BAD_ARGUMENTS = {
     "a condition number": {"data": "synthetic", "condition": 0.5},
     "data_seed = -1": {"data": "synthetic", "data_seed": -1},
 }
+BAD_FLIPS = {"describes synthetic data": {}, "from 0 to the number of rows, n = 5": {"data": "synthetic", "n": 5}}
 
 
 @pytest.mark.parametrize("says", BAD_ARGUMENTS)
@@ -148,6 +203,14 @@ def test_bad_arguments_are_answered_in_one_line(says: str) -> None:
     with pytest.raises(ConvlabError) as caught:
         logistic(**BAD_ARGUMENTS[says])
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("says", BAD_FLIPS)
+@pytest.mark.parametrize("flipped", [-1, 6])
+def test_more_flipped_labels_than_rows_are_refused(says: str, flipped: int) -> None:
+    with pytest.raises(ConvlabError, match=says) as caught:
+        least_squares(**BAD_FLIPS[says], flipped=flipped)
+    assert f"flipped = {flipped}" in str(caught.value) or "flipped describes" in str(caught.value)
 
 
 def test_labels_of_a_regression_are_refused_by_name() -> None:
