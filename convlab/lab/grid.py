@@ -94,7 +94,7 @@ def _outputs(experiment: Experiment, facts: Mapping[str, Any]) -> tuple[str, ...
         for claim in experiment.claims
         if written.matches(claim, facts)
     ]
-    return tuple(dict.fromkeys([*experiment.outputs, *claimed]))
+    return tuple(dict.fromkeys([*experiment.outputs, *claimed])) or ("last",)
 
 
 def _labelled(found: list[Cell]) -> tuple[Cell, ...]:

@@ -171,7 +171,7 @@ def _horizons(faults: Faults, table: Mapping[str, Any]) -> tuple[int, ...]:
 def _outputs(reader: Reader, written: Any) -> tuple[str, ...]:
     key: Key = ("run", "outputs")
     listed = [written] if isinstance(written, str) else written
-    if not isinstance(listed, list) or not listed:
+    if not isinstance(listed, list):
         reader.faults.add(key, f'{given(written)} is not a list of outputs, such as ["last", "average"]')
         return ()
     found = [

@@ -89,6 +89,10 @@ def drawn(results: Results) -> tuple[tuple[int, str], ...]:
         judged = fact(results, verdict.theorem, "output", None)
         if verdict.t is not None and judged is not None:
             pairs += [(g, judged) for g, group in enumerate(found) if set(group.cells) & set(verdict.cells)]
+    for g in set(range(len(found))) - {
+        g for g, _ in pairs
+    }:  # of a run that nothing judged, where no output is asked for
+        pairs.append((g, next(iter(results.traces[found[g].cells[0]].measured))))
     unique = sorted(set(pairs), key=lambda pair: (pair[0], pairs.index(pair)))
     return tuple((g, o) for g, o in unique if any(o in results.traces[i].measured for i in found[g].cells))
 
