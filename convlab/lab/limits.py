@@ -29,6 +29,9 @@ def mean_limits(samples: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarra
     0.00025  0.0013   0          0.0006   0          0.0002   0
     =======  ==================  ==================  ==================
 
+    What no seed has seen may still happen with probability 1 − tail^(1/n). Where nothing is negative it may be 0, so
+    the lower end is at most tail^(1/n)·X̄: without that, samples that are all alike would count as certainty.
+
     So the lower end, which alone can refute, keeps its promise, and the upper end, which confirms, misses more often
     than promised where seeds are few: a ruling "holds" from 32 seeds whose upper end only just clears the bound is
     worth less than its nominal level. Of Gaussian iterates 1-D is the worst case: sums over dimensions are less skewed.
@@ -57,7 +60,8 @@ def mean_limits(samples: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarra
     with np.errstate(over="ignore"):
         ends = (mean - error * below) * scale, mean * scale, (mean + error * above) * scale
     low, middle, high = (np.where(finite, end, np.inf) for end in ends)
-    return low, middle, high
+    never_negative = finite & (samples >= 0).all(axis=0)
+    return np.where(never_negative, np.minimum(low, middle * tail ** (1 / n)), low), middle, high
 
 
 def _inverse(y: float, a: np.ndarray) -> np.ndarray:

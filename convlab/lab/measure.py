@@ -121,11 +121,13 @@ def _refined(problem: Problem, points: Theta, chosen: np.ndarray) -> np.ndarray:
     return np.asarray(_gaps(problem, jax.tree.map(lambda leaf: leaf[index], points)))[: chosen.size]
 
 
-def floors(problem: Problem, dtype: str) -> dict[str, float]:
+def floors(problem: Problem, dtype: str, by_value: bool = False) -> dict[str, float]:
     """The size of each quantity below which rounding decides, from the rounding error ε of ∇R near θ*.
 
     An optimizer cannot tell points with ‖∇R‖ ≤ ε apart: gap ≤ ε²/(2μ) for μ-strongly convex R (Polyak–Łojasiewicz),
     else gap ≤ ε·‖θ0 − θ*‖ by convexity; ‖θ − θ*‖ ≤ ε/μ. In float32 ε is larger by the ratio of the unit roundoffs.
+    ``by_value``: an optimizer that steers by R(θ) − R*, such as Polyak's step, cannot tell gaps from the rounding of
+    the values, (n + d + 8)·u·|R*|, and of R* itself.
     """
     optimum = problem.optimum
     if optimum is None or optimum.hi is None:
@@ -137,7 +139,26 @@ def floors(problem: Problem, dtype: str) -> dict[str, float]:
     mu = problem.known["mu"].value if "mu" in problem.known else 0.0
     distance = problem.known["D"].value if "D" in problem.known else 0.0
     gap = min(rounding**2 / (2 * mu), rounding * distance) if mu > 0 else rounding * distance
-    return {"gap": gap, "grad_norm2": rounding**2, "dist2": (rounding / mu) ** 2 if mu > 0 else 0.0}
+    dist2 = (rounding / mu) ** 2 if mu > 0 else 0.0
+    if by_value:
+        blind = _blind(problem, dtype)
+        gap, dist2 = max(gap, blind), max(dist2, 2 * blind / mu if mu > 0 else 0.0)
+    return {"gap": gap, "grad_norm2": rounding**2, "dist2": dist2}
+
+
+def _blind(problem: Problem, dtype: str) -> float:
+    """The size of R(θ) − R* below which values, whose terms are of the size of R* or of what R starts from, say
+    nothing; 0 where R* = 0, which values tend to without cancellation."""
+    optimum = problem.optimum
+    assert optimum is not None
+    low, high = float(optimum.risk_low), float(optimum.risk_high)
+    least = max(abs(low), abs(high))
+    if least == 0.0:
+        return 0.0
+    terms = problem.rows + sum(leaf.size for leaf in jax.tree.leaves(problem.theta0)) + 8
+    start = problem.known["initial_gap"].value if "initial_gap" in problem.known else 0.0
+    unit = 2.0**-24 if dtype == "float32" else _U
+    return float(terms * unit * (least + start) + (high - low) / 2)
 
 
 def relative_errors(problem: Problem) -> dict[str, float]:

@@ -18,6 +18,7 @@ from convlab.core.trace import Trace
 from convlab.core.verdict import Slope
 from convlab.lab.readings import CLEAR, Reading, logs, readings
 
+_MOVES = 0.5  # of log bound over a sweep: a bound that hardly moves claims no rate
 _FEWEST = 3  # points of a fit; fewer give no slope rather than an invented one
 _DRAWS = 400  # bootstrap resamples
 _SHRINKS = math.log(0.1)  # an order is read from steps that shrink the quantity at least tenfold
@@ -47,7 +48,7 @@ def measured_rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tup
     horizons = np.array([reading.t for reading in clean], dtype=float)
     against_bound = sweep == "worst-case sweep"
     x = bound if against_bound else np.log(horizons) if theorem.rate.kind == "power" else horizons
-    if len(clean) < _FEWEST or np.ptp(x) <= 0:
+    if len(clean) < _FEWEST or np.ptp(x) <= (_MOVES if against_bound else 0):
         return None, 1.0 if against_bound else None
     claimed = 1.0 if against_bound else _fit(x, bound)
     windows = [(i, j) for i, j in itertools.combinations(range(len(x) + 1), 2) if j - i >= _FEWEST]

@@ -161,7 +161,7 @@ def _trace(
         t=np.asarray(cell.checkpoints, np.int64),
         seeds=seeds,
         measured=measured,
-        floor=floors(settled.problem, cell.dtype),
+        floor=floors(settled.problem, cell.dtype, by_value="risk_star" in settled.setting.hyper),
         error=errors(settled.problem),
         status=_status(settled, ends, next(iter(measured.values()))["gap"]),
         rows_per_step=float(settled.oracle.rows_per_step(settled.problem)),

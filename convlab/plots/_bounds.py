@@ -42,7 +42,8 @@ def bounds(results: Results) -> list[Bound]:
     looks = styles(results)
     ruled = [v for v in results.verdicts if v.t is not None and v.log_bound is not None and v.cells[0] in group_of]
     ranks = {theorem: i for i, theorem in enumerate(dict.fromkeys(v.theorem for v in ruled))}
-    default = (outputs(results) or ("last",))[0]
+    drawn = outputs(results)
+    several, default = len(drawn) > 1, (drawn or ("last",))[0]
     every = []
     for verdict in ruled:
         output = fact(results, verdict.theorem, "output", default)
@@ -50,7 +51,6 @@ def bounds(results: Results) -> list[Bound]:
         quantity = fact(results, verdict.theorem, "quantity", "gap")
         t, value, ratio = _judged(results, verdict)
         count = counted(results, results.traces[verdict.cells[0]])
-        several = len(outputs(results)) > 1
         every.append(
             Bound(
                 verdict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from convlab.plots._style import BROAD, GREY, INK, PALE, SHARED, TINY, Style, sh
 from convlab.plots._text import formula, math_or_plain, plain
 from convlab.plots._time import positive
 
+MARKED = 24  # points of a curve that have a mark, at most
 LOGARITHMIC = 40  # times the least step size: from there on the axis of step sizes is logarithmic
 
 
@@ -175,11 +177,12 @@ def _draw(axes: Axes, series: _Series, height: float) -> tuple[Artist, str]:
     y = np.where(gone, np.where(beside, high, np.nan), ax.loggable(series.mean))
     line = series.style.line("-")
     line.set(data=(series.x, y), color=series.colour, markerfacecolor=series.colour, markeredgecolor=series.colour)
-    line.set(markevery=np.flatnonzero(~gone).tolist(), zorder=2.5, label=series.label)
+    line.set(markevery=_some(np.flatnonzero(~gone)), zorder=2.5, label=series.label)
     axes.add_line(line)
     if gone.any():
         arrows = _arrow(series.colour)
-        arrows.set(data=(series.x[gone], np.full(int(gone.sum()), height)), transform=axes.get_xaxis_transform())
+        some = _some(np.flatnonzero(gone))
+        arrows.set(data=(series.x[some], np.full(len(some), height)), transform=axes.get_xaxis_transform())
         axes.add_line(arrows)
     bars = ~gone & (series.high > series.low)
     if bars.any():
@@ -191,6 +194,11 @@ def _draw(axes: Axes, series: _Series, height: float) -> tuple[Artist, str]:
     handle = series.style.line("-")
     handle.set(color=series.colour, markerfacecolor=series.colour, markeredgecolor=series.colour)
     return handle, plain(series.label) + (" (grey: below its rounding floor)" if here.any() else "")
+
+
+def _some(points: np.ndarray) -> list[int]:
+    """So many of the points that their marks stay apart."""
+    return [int(k) for k in points[:: max(1, math.ceil(len(points) / MARKED))]]
 
 
 def _arrow(colour: Any) -> Line2D:
@@ -206,15 +214,17 @@ def _bounds(
     """(bound, series, η·L, the bound at the end of the run there) of every theorem that judged two points or more."""
     curves = []
     every = [bound for bound in held.bounds(results) if bound.quantity == quantity]
+    held_against = {(bound.theorem, cell): bound for bound in every for cell in bound.verdict.cells}
     for series in found:
         for theorem in dict.fromkeys(bound.theorem for bound in every):
             values = np.full(series.x.shape, np.nan)
-            for bound in (b for b in every if b.theorem == theorem):
-                for k, cell in enumerate(series.cells):
-                    at = np.isclose(bound.t, bound.count * results.traces[cell].setting.horizon, rtol=1e-12)
-                    if cell in bound.verdict.cells and at.any():
-                        values[k] = float(bound.value[at][-1])
-                        used = bound
+            for k, cell in enumerate(series.cells):
+                bound = held_against.get((theorem, cell))
+                if bound is None:
+                    continue
+                at = np.isclose(bound.t, bound.count * results.traces[cell].setting.horizon, rtol=1e-12)
+                if at.any():
+                    values[k], used = float(bound.value[at][-1]), bound
             if np.isfinite(values).sum() > 1:
                 curves.append((used, series, series.x, ax.loggable(values)))
     return curves

@@ -68,5 +68,5 @@ THEOREM = Theorem(
         note="Huber with kink D/(T+2): L D^2/(2T+4), the fraction T/(T+2), nearly twice the last iterate's worst case",
     ),
     log_bound=_log_bound,
-    constants=("D",),
+    constants=("L", "D"),
 )

@@ -92,5 +92,5 @@ THEOREM = Theorem(
         note="rows around their mean with one flatter direction; with none the bound is an equality",
     ),
     log_bound=_log_bound,
-    constants=("L", "mu", "sigma_star", "D"),
+    constants=("L", "mu", "sigma_star", "D", "batch_size"),
 )

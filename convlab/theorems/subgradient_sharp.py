@@ -16,25 +16,12 @@ Source: derived as above. Instance: without noise and with the constant step D/1
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from convlab.core.setting import Hyper, Setting
-from convlab.core.theorem import Assumption, Instance, Rate, Theorem, needs
+from convlab.core.setting import Setting
+from convlab.core.theorem import Assumption, Instance, Rate, Theorem
 from convlab.theorems._assumptions import log
-
-
-@functools.lru_cache(maxsize=256)
-def _steps(written: str, value: float | None, names: tuple[tuple[str, float], ...], count: int) -> np.ndarray:
-    """η_0 … η_{count−1}."""
-    hyper = Hyper(written, value, dict(names))
-    return np.array([hyper.at(t) for t in range(count)]) if value is None else np.full(count, value)
-
-
-def _step_sizes(setting: Setting, count: int) -> np.ndarray:
-    hyper = setting.hyper["step_size"]
-    return _steps(hyper.written, hyper.value, tuple(sorted(hyper.names.items())), count)
+from convlab.theorems._subgradient import SUBGRADIENT_STEP, positive_steps, step_sizes
 
 
 def _sigma(setting: Setting) -> float:
@@ -42,12 +29,16 @@ def _sigma(setting: Setting) -> float:
 
 
 def _noise_is_bounded(setting: Setting) -> bool:
-    return bool({"exact oracle", "bounded noise"} & setting.traits) and _sigma(setting) < setting["G"]
+    if "exact oracle" in setting.traits:
+        return True
+    return (
+        "bounded noise" in setting.traits and _sigma(setting) < setting["G"] and setting.known["sigma"].how == "exact"
+    )
 
 
 def _log_bound(setting: Setting, t: int) -> float:
     """G·M_t, unrolled: M_t + (G − σ)S_t is the largest of D and of (G + σ)η_j + (G − σ)S_{j+1}, S_j = Σ_{s<j} η_s."""
-    steps = _step_sizes(setting, setting.horizon)[:t]
+    steps = step_sizes(setting)[:t]
     inward, reach = setting["G"] - _sigma(setting), setting["G"] + _sigma(setting)
     sums = np.cumsum(steps)
     peaks = reach * steps + inward * sums
@@ -57,7 +48,7 @@ def _log_bound(setting: Setting, t: int) -> float:
 
 def _slope_of_steps(setting: Setting) -> float:
     """The bound hovers at the step size, so its slope is that of log η_t over log t in the second half of the run."""
-    steps, half = _step_sizes(setting, setting.horizon), setting.horizon // 2
+    steps, half = step_sizes(setting), setting.horizon // 2
     return log(steps[-1] / steps[half - 1]) / log(setting.horizon / half) if half else 0.0
 
 
@@ -74,13 +65,13 @@ THEOREM = Theorem(
     statement=(r"R(\theta_T)-R^*\le G\,M_T,\qquad M_0=D,\quad M_{t+1}=\max\{M_t-(G-\sigma)\eta_t,\ (G+\sigma)\eta_t\}"),
     source="derived here: a point farther out than (G + sigma) eta_t moves in, a nearer one stays within",
     assumes=(
-        needs("subgradient step", "steps theta - step_size * (a subgradient of f_t)"),
+        SUBGRADIENT_STEP,
         Assumption(
             "the absolute value G|theta| on the line",
             lambda setting: setting.problem == "absolute" and setting["mu"] == 0.0,
         ),
         Assumption("noise that never exceeds sigma < G", _noise_is_bounded),
-        Assumption("positive steps", lambda setting: bool((_step_sizes(setting, setting.horizon) > 0).all())),
+        positive_steps(),
     ),
     output="last",
     quantity="gap",
@@ -100,5 +91,5 @@ THEOREM = Theorem(
         note="the constant step D/10.001 in distance: the tenth point is next to 0, the eleventh a step from it",
     ),
     log_bound=_log_bound,
-    constants=("G", "D"),
+    constants=("G", "D", "mu"),
 )

@@ -13,6 +13,7 @@ import math
 import numpy as np
 import pytest
 
+from convlab.core.setting import Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.lab import catalog, readings
@@ -103,3 +104,24 @@ def test_the_bound_is_finite_and_every_assumption_is_needed(name: str) -> None:
         verdict = judge(name, theorem, [bare], (0,), "trajectory")
         assert verdict.ruling == "not applicable"
         assert f"{constant} is unknown" in verdict.why
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_known_constant_that_it_reads_is_declared(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only declared constants are held against how they are known: an estimate must not slip in undeclared."""
+    theorem, trace = catalog.load("theorems", name), trace_of(name)
+    read: set[str] = set()
+    plain = Setting.__getitem__
+
+    def recording(setting: Setting, constant: str) -> float:
+        read.add(constant)
+        return plain(setting, constant)
+
+    monkeypatch.setattr(Setting, "__getitem__", recording)
+    for assumption in theorem.assumes:
+        assumption.holds(trace.setting)
+    if theorem.log_step is not None:
+        theorem.log_step(trace.setting, 1e-3)
+    else:
+        theorem.log_bound(trace.setting, trace.setting.horizon)
+    assert read <= set(theorem.constants)

@@ -65,7 +65,7 @@ def test_equivariance_and_no_overflow(scale: float) -> None:
 
 
 def test_degenerate_samples() -> None:
-    assert [float(end) for end in mean_limits(np.full(20, 3.0), 0.005)] == [3.0, 3.0, 3.0]
+    assert [float(end) for end in mean_limits(np.full(20, 3.0), 0.005)] == [3.0 * 0.005 ** (1 / 20), 3.0, 3.0]
     assert [float(end) for end in mean_limits(np.zeros(20), 0.005)] == [0.0, 0.0, 0.0]
     assert [float(end) for end in mean_limits(np.array([2.0]), 0.005)] == [-np.inf, 2.0, np.inf]
     assert [float(end) for end in mean_limits(np.array([1.0, np.inf]), 0.005)] == [np.inf] * 3
@@ -73,3 +73,12 @@ def test_degenerate_samples() -> None:
     assert mean[0] == pytest.approx(7 / 3)
     assert low[0] < mean[0] < high[0] < np.inf
     assert low[1] == mean[1] == high[1] == np.inf
+
+
+@pytest.mark.parametrize(("n", "probability"), [(2, 0.05), (16, 1 / 16), (64, 1 / 64), (512, 1 / 512), (512, 3 / 512)])
+def test_a_rare_low_outcome_is_not_refuted_by_seeds_that_never_saw_it(n: int, probability: float) -> None:
+    """Two points, 0 with a small probability and else 1: the lower end may miss the mean as rarely as promised."""
+    draws, tail = 4_000, 0.005
+    samples = (np.random.default_rng(n).random((n, draws)) >= probability).astype(float)
+    low, _, _ = mean_limits(samples, tail)
+    assert (low > 1 - probability).mean() <= tail + 4 * np.sqrt(tail / draws)
