@@ -22,7 +22,7 @@ run: $(VENV)/.installed
 	@echo 'The command is $(BIN)/convlab; after `. $(BIN)/activate` it is convlab.'
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -21,6 +21,9 @@ class NothingFinished(ConvlabError):  # noqa: N818 - it is an outcome, not a mis
     exit_code = 1
 
 
+_SHOWN = 20  # names that an error line lists
+
+
 class Unknown(KeyError):  # noqa: N818 - it names a fact, not a failure
     """A fact that the setting does not have. A theorem that asks for it is *not applicable*, never guessed."""
 
@@ -33,7 +36,7 @@ class Unknown(KeyError):  # noqa: N818 - it names a fact, not a failure
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """The end of an error line: the nearest allowed name, or all of them when none is near.
+    """The end of an error line: the nearest allowed name, or all of them (the nearest, of many) when none is near.
 
     >>> nearest("stepsize", ["step_size", "horizon"])
     "did you mean 'step_size'?"
@@ -44,4 +47,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
+    if len(names) > _SHOWN:
+        some = difflib.get_close_matches(word, names, n=_SHOWN, cutoff=0.0)
+        return f"allowed: {', '.join(sorted(some))}, and {len(names) - len(some)} more"
     return "allowed: " + ", ".join(names) if names else "nothing is allowed here"

@@ -102,10 +102,10 @@ def test_a_bound_within_ten_roundings_of_the_run_is_not_judged() -> None:
     below = ruled(ONE["dist2"], rounded([1.0, 1.0], "dist2", 0.1))
     assert (below.ruling, below.why) == ("inconclusive", "at all 1 points the bound lies below the rounding floor")
     assert ruled(ONE["dist2"], rounded([1.0, 6.0], "dist2", 0.1)).ruling == "violated"
-    mean = replace(ONE["dist2"], sense="expectation")
-    assert ruled(mean, rounded(np.full((32, 2), 1.0), "dist2", 1e-3)).ruling == "holds"
-    assert ruled(mean, rounded(np.full((32, 2), (1 + 5 * 1.25e-3) ** 2), "dist2", 1e-3)).ruling == "inconclusive"
-    assert ruled(mean, rounded(np.full((32, 2), (1 + 11 * 1.25e-3) ** 2), "dist2", 1e-3)).ruling == "violated"
+    mean, seeds = replace(ONE["dist2"], sense="expectation"), (4096, 2)  # so many that none of them missed anything
+    assert ruled(mean, rounded(np.full(seeds, 1.0), "dist2", 1e-3)).ruling == "holds"
+    assert ruled(mean, rounded(np.full(seeds, (1 + 5 * 1.25e-3) ** 2), "dist2", 1e-3)).ruling == "inconclusive"
+    assert ruled(mean, rounded(np.full(seeds, (1 + 11 * 1.25e-3) ** 2), "dist2", 1e-3)).ruling == "violated"
 
 
 def test_a_lower_bound_allows_for_the_same_distance() -> None:
