@@ -21,7 +21,7 @@ class NothingFinished(ConvlabError):  # noqa: N818 - it is an outcome, not a mis
     exit_code = 1
 
 
-_SHOWN = 20  # names that an error line lists
+_SHOWN = 12  # names that an error line lists
 
 
 class Unknown(KeyError):  # noqa: N818 - it names a fact, not a failure
