@@ -22,7 +22,9 @@ def condensed(results: Results, verdicts: Sequence[Verdict]) -> list[Verdict]:
     together: dict[tuple[object, ...], list[Verdict]] = {}
     for verdict in verdicts:
         trace = results.traces[verdict.cells[0]]
-        who = (trace.setting.problem, trace.setting.optimizer, trace.label.split(", ")[0], trace.setting.horizon)
+        parts = trace.label.split(", ")
+        where = tuple(part for part in parts if part.startswith("on "))
+        who = (trace.setting.problem, where, trace.setting.optimizer, parts[0], trace.setting.horizon)
         key = (verdict.theorem, verdict.ruling, verdict.as_expected, verdict.expected, *who)
         together.setdefault(key, []).append(verdict)
     return [_one_for(results, group) for group in together.values()]
@@ -35,7 +37,8 @@ def _one_for(results: Results, group: Sequence[Verdict]) -> Verdict:
     judged = [verdict for verdict in group if verdict.worst_ratio is not None]
     worst = (min if lower else max)(judged, key=lambda v: v.worst_ratio or 0.0) if judged else group[0]
     cells = tuple(cell for verdict in group for cell in verdict.cells)
-    return dataclasses.replace(worst, cells=cells, slope=None, why=f"{len(group)} runs; of the worst: {worst.why}")
+    which = "the worst" if judged else "the first"
+    return dataclasses.replace(worst, cells=cells, slope=None, why=f"{len(group)} runs; of {which}: {worst.why}")
 
 
 def shared_label(results: Results, verdict: Verdict) -> str:

@@ -47,7 +47,7 @@ def centroid(
     θ* = mean_i a_i. All rows have the Hessian diag(λ), so the noise of a minibatch is the same at every θ, and with a
     constant step η on b of n rows every coordinate obeys a linear recursion: for mu = 1 exactly
 
-        E‖θ_T − θ*‖² = (1 − η)^(2T) D² + η² σ_b² (1 − (1 − η)^(2T))/(1 − (1 − η)²),
+        E‖θ_T − θ*‖² = r^T D² + η² σ_b² (1 − r^T)/(1 − r),  r = (1 − η)²,
 
     σ² = mean_i ‖a_i − θ*‖², σ_b² = σ²/b with replacement and (σ²/b)(n − b)/(n − 1) without.
 

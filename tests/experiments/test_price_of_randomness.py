@@ -29,3 +29,18 @@ def test_a_fixed_strongly_convex_problem_is_faster_for_gd_and_hardly_for_sgd() -
     """log(1/ε) steps for GD: the exponent tends to 0. The step of SGD is that of its worst case, and so is its pace."""
     assert exponent("logistic", "gd", "last") > -0.5
     assert -3.0 < exponent("logistic", "sgd", "average") < -1.3
+
+
+def test_in_row_gradients_sgd_wins_for_a_coarse_answer_and_gd_for_a_fine_one() -> None:
+    """Row gradients until the gap is below ε on the real data: a step of GD costs all n rows, one of SGD a single one."""
+
+    def least_cost(optimizer: str, output: str, epsilon: float) -> float:
+        costs = [
+            trace.rows_per_step * trace.t[reached[0]]
+            for trace in traces_of(NAME, problem="logistic", optimizer=optimizer)
+            if (reached := np.flatnonzero(trace.mean(output, "gap") < epsilon)).size
+        ]
+        return float(min(costs, default=np.inf))
+
+    assert least_cost("sgd", "average", 0.05) < 0.5 * least_cost("gd", "last", 0.05)
+    assert least_cost("gd", "last", 1e-6) < least_cost("sgd", "average", 1e-6)
