@@ -83,7 +83,8 @@ class Catalog:
         found = [self.read(kind, name) for kind in KINDS if name in self.names(kind)]
         if not found:
             known = [each for kind in KINDS for each in self.names(kind)]
-            near = _near(name, known) or _near_in_optax(name)
+            optax_has_it = name.lower() in _WELL_KNOWN
+            near = _near_in_optax(name) if optax_has_it else _near(name, known) or _near_in_optax(name)
             hint = f"did you mean '{near}'?" if near else "`convlab list` shows what there is"
             raise ConvlabError(f"nothing is called {_shown(name)}; {hint}")
         return found
