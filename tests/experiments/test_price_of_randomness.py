@@ -32,7 +32,7 @@ def test_a_fixed_strongly_convex_problem_is_faster_for_gd_and_hardly_for_sgd() -
 
 
 def test_in_row_gradients_sgd_wins_for_a_coarse_answer_and_gd_for_a_fine_one() -> None:
-    """Row gradients until the gap is below ε on the real data: a step of GD costs all n rows, one of SGD a single one."""
+    """Row gradients until the gap on the real data is below ε: GD pays all n rows a step, SGD a single one."""
 
     def least_cost(optimizer: str, output: str, epsilon: float) -> float:
         costs = [
