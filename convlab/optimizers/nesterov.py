@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -104,4 +103,4 @@ def nesterov(
 
 def _work(params: optax.Params) -> Any:
     """The parameters' precision, single at least: a λ or i in half precision stops growing at 256."""
-    return functools.reduce(jnp.promote_types, (leaf.dtype for leaf in jax.tree.leaves(params)), jnp.float32)
+    return jnp.result_type(jnp.float32, *(leaf.dtype for leaf in jax.tree.leaves(params)))
