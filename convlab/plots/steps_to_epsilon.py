@@ -138,6 +138,8 @@ def _swept(results: Results, traces: Sequence[Trace], output: str, label: str, l
     values = [ends[k] for k in keep]
     fitted = exponent(cost[keep], values)  # T is exact and the gap is not: so the gap is fitted, and the fit inverted
     slope = fitted.inverse() if fitted is not None and fitted.value < 0 else None
+    if slope is not None and slope.high - slope.low > abs(slope.value):
+        slope = None  # no power law: an exponent would say nothing
     return _Curve(label, look, np.array([v.mean() for v in values]), cost[keep], True, slope)
 
 
