@@ -72,6 +72,10 @@ def settle_all(grid: Sequence[Cell], experiment: Experiment) -> list[settle.Sett
             settled.append(settle.settle(cell, experiment.files))
         except settle.Misfit as misfit:
             mistakes.append(f"{experiment.at(*misfit.key)}: {misfit}")
+    if experiment.x == "epochs":  # told now, not by the figures after the run
+        without = sorted({each.problem.name for each in settled if not each.problem.rows})
+        told = 'epochs count passes over data, and problem \'{}\' has none; write "steps" or "row gradients"'
+        mistakes += [f"{experiment.at('figures', 'x')}: {told.format(name)}" for name in without]
     if mistakes:
         raise ConvlabError("\n".join(dict.fromkeys(mistakes)))
     return settled

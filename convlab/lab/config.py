@@ -122,7 +122,7 @@ def find_experiment(name_or_path: str | Path) -> Path:
     except (OSError, ValueError) as error:
         raise ConvlabError(one_line(f"'{text[:80]}' is not a file: {error}")) from None
     if not text.endswith(".toml") and _NAME.fullmatch(text):
-        for folder in experiment_folders():
+        for folder in (*experiment_folders(), Path()):
             if (found := folder / f"{text}.toml").is_file():
                 return found
     if exists:

@@ -59,6 +59,8 @@ def find(target: str, out: Path | None) -> Path:
     """The folder of results that a name or a path means: it holds an index."""
     candidates = [out] if out is not None else []
     candidates += [Path(target), Path("results") / target]
+    if target.endswith(".toml"):  # the experiment's own file
+        candidates.append(Path("results") / Path(target).stem)
     for candidate in candidates:
         if _is_file(candidate / INDEX):
             return candidate.resolve()

@@ -47,7 +47,7 @@ def verdict_table(results: Results) -> str:
 def _row(results: Results, verdict: Verdict) -> list[str]:
     ruling = f"**{verdict.ruling}**"
     if not verdict.as_expected:
-        ruling += f" (expected {verdict.expected})" if verdict.expected else " (unexpected)"
+        ruling = f"✗ {ruling} " + (f"(expected {verdict.expected})" if verdict.expected else "(unexpected)")
     worst = ""
     if verdict.worst_ratio is not None and verdict.worst_t is not None:
         steps = f"{verdict.worst_t:,} step{'s' * (verdict.worst_t != 1)}"
@@ -64,12 +64,14 @@ def _row(results: Results, verdict: Verdict) -> list[str]:
 
 
 def _reasons(results: Results) -> str:
-    """The sentence of every ruling that is not simply "holds", each once."""
+    """The sentence of every ruling that is not simply "holds" or as claimed, or whose ratio alone would puzzle."""
     found: dict[str, None] = {}
     for verdict in condensed(results, results.verdicts):
-        if verdict.ruling != "holds":
+        beyond = verdict.worst_ratio is not None and verdict.worst_ratio > 1 + 5e-5
+        if verdict.ruling != "holds" or not verdict.as_expected or beyond:
             label = shared_label(results, verdict)
-            found[f"- {label}: `{verdict.theorem}` is {verdict.ruling}: {verdict.why}."] = None
+            ruled = verdict.ruling if verdict.ruling == "holds" else f"is {verdict.ruling}"
+            found[f"- {label}: `{verdict.theorem}` {ruled}: {verdict.why}."] = None
     return "\n".join(found)
 
 

@@ -204,7 +204,8 @@ def _badge(results: Results, verdict: Verdict) -> Line:
         at = "" if verdict.worst_t is None else f" at {symbol} = {verdict.worst_t:,}"
         detail = f" (worst measured/bound {ratio_text(verdict.worst_ratio)}{at})"
     unexpected = "" if verdict.as_expected or verdict.expect is None else f"; expected: {verdict.expected}"
-    return Line(f"{who}: {verdict.ruling}{detail}{unexpected}", colour=RULING_COLOURS[verdict.ruling], most=2)
+    colour = RULING_COLOURS[verdict.ruling if verdict.as_expected else "violated"]
+    return Line(f"{who}: {verdict.ruling}{detail}{unexpected}", colour=colour, most=2)
 
 
 def ratio_text(ratio: float) -> str:

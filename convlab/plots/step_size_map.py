@@ -35,6 +35,7 @@ class _Series:
     """The runs of one problem, optimizer and horizon, by step size."""
 
     label: str
+    output: str
     style: Style
     colour: Any
     cells: tuple[int, ...]
@@ -127,6 +128,7 @@ def _measured(
     starts = positive([trace.measured[output][quantity][:, 0] for trace in traces])
     return _Series(
         label + data.seeds(traces),
+        output,
         look,
         shade(look.colour, weight),
         tuple(ordered),
@@ -217,6 +219,8 @@ def _bounds(
     held_against = {(bound.theorem, cell): bound for bound in every for cell in bound.verdict.cells}
     for series in found:
         for theorem in dict.fromkeys(bound.theorem for bound in every):
+            if data.fact(results, theorem, "output", series.output) != series.output:
+                continue
             values = np.full(series.x.shape, np.nan)
             for k, cell in enumerate(series.cells):
                 bound = held_against.get((theorem, cell))

@@ -33,6 +33,7 @@ class _Curve:
     t: np.ndarray  # the middle of each window
     share: np.ndarray
     total: float
+    of: str  # what the total is a share of
 
 
 def plot(results: Results) -> Figure:
@@ -54,7 +55,7 @@ def plot(results: Results) -> Figure:
         time = TimeAxis.over([c.t for c in found], results.x, linear)
         time.draw(axes, False)
         _vertical(axes, max(float(np.nanmax(c.share)) for c in found), every_step)
-        entries = [_draw(axes, time, curve, every_step) for curve in found]
+        entries = [_draw(axes, time, curve) for curve in found]
         what = "step" if every_step else "stretch between two checkpoints, not a step,"
         read = [f"A {what} goes up if $R$ is larger after it; mean over seeds, in windows of $t$"]
         if results.kind != "trajectory":
@@ -82,7 +83,8 @@ def _curves(results: Results) -> tuple[list[_Curve], bool]:
         every_step &= bool(single[-1])
         label = group.label + data.seeds([trace])
         total = float(_mean_share(rises, counts))
-        found.append(_Curve(label, look, data.counted(results, trace) * t, share, total))
+        of = "all steps" if single.all() else "the steps recorded" if single[-1] else "all stretches"
+        found.append(_Curve(label, look, data.counted(results, trace) * t, share, total, of))
     return found, every_step
 
 
@@ -136,12 +138,11 @@ def _vertical(axes: Axes, most: float, every_step: bool) -> None:
     axes.set_ylabel("share of steps that go up" if every_step else "share of rises between checkpoints")
 
 
-def _draw(axes: Axes, time: TimeAxis, curve: _Curve, every_step: bool) -> tuple[Artist, str]:
+def _draw(axes: Axes, time: TimeAxis, curve: _Curve) -> tuple[Artist, str]:
     line = curve.style.line("-")
     line.set(data=(time.at(curve.t), curve.share), zorder=2.5, label=curve.label, clip_on=False)
     axes.add_line(line)
-    of = "steps" if every_step else "stretches"
-    return curve.style.line("-"), f"{plain(curve.label)}: {_percent(curve.total)} of all {of}"
+    return curve.style.line("-"), f"{plain(curve.label)}: {_percent(curve.total)} of {curve.of}"
 
 
 def _percent(share: float) -> str:
