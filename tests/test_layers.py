@@ -2,6 +2,7 @@
 
 cli -> lab -> {problems, oracles, optimizers, outputs, theorems} -> core -> calculus -> jax, optax
 cli -> plots -> core
+cli -> lecture -> calculus, and the style of plots
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ MAY = {
     "core": {"calculus"},
     **{kind: {"core", "calculus"} for kind in PLUG_INS},
     "lab": {"core", "calculus"},  # plug-ins come through the catalogue, by name
-    "cli": {"core", "lab"},
+    "lecture": {"calculus", "plots"},
+    "cli": {"core", "lab", "lecture"},
 }
-DIFFERENTIATE = ("lab/loop.py", "lab/measure.py", "lab/minimize.py")
+DIFFERENTIATE = ("lab/loop.py", "lab/minimize.py")  # f_t and a user's f; all else calls convlab.calculus
+DERIVATIVES = {"grad", "value_and_grad", "hessian", "jacobian", "jacfwd", "jacrev", "jvp", "vjp", "linearize"}
 DRAW = ("lab/review.py", "lab/solution.py")  # results on request
 ONLY_HERE = {
-    "matplotlib": ("plots/", "cli"),
+    "matplotlib": ("plots/", "cli", "lecture/"),
     "tomllib": ("lab/config.py",),
     "click": ("cli",),
 }
@@ -75,7 +78,8 @@ def test_one_place_for_each_concern(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     of_jax = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "jax"}
-    if {"value_and_grad", "grad"} & of_jax:
+    of_jax |= {module.removeprefix("jax.") for _, module in imports(path) if module.startswith("jax.")}
+    if DERIVATIVES & of_jax:
         assert own.startswith("calculus/") or own in DIFFERENTIATE, f"{own}: differentiates"
     if "pickle" in text.split() or "import pickle" in text:
         pytest.fail(f"{own}: pickle executes what it reads")

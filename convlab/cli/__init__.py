@@ -1,4 +1,5 @@
-"""The command line: ``convlab new | run | plot | judge | list | explain | check | doctor``. It has no logic of its own.
+"""The command line: ``convlab new | run | plot | judge | list | explain | check | calculus | doctor``, with no logic of
+its own.
 
 Nothing heavy is imported before a command needs it: ``--help``, ``list`` and ``check`` answer without jax, numpy or
 matplotlib. Exit codes: 0 all well; 1 a ruling differs from what its claim expects, or a task failed; 2 a mistake in the
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 
 import click
 
+from convlab.cli.calculus import calculus
 from convlab.core.errors import ConvlabError
 
 LIST_KINDS = ("problems", "oracles", "optimizers", "outputs", "theorems", "plots", "experiments")
@@ -106,6 +108,9 @@ def main() -> None:
 
     Start with `convlab run quickstart`.
     """
+
+
+main.add_command(calculus)
 
 
 def _horizons(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:

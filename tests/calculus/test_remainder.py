@@ -10,7 +10,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from convlab.calculus.remainder import directional_hessian, taylor_remainder
+from convlab.calculus.directional import directional_derivative
+from convlab.calculus.remainder import taylor_remainder
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def test_the_directional_hessian_is_a_quadratic_form_on_any_pytree() -> None:
     e = np.arange(1.0, 6.0)
     point = {"a": jnp.ones(3), "b": jnp.ones((2, 1))}
     direction = {"a": jnp.asarray(e[:3]), "b": jnp.asarray(e[3:]).reshape(2, 1)}
-    np.testing.assert_allclose(directional_hessian(f, point, direction), e @ A @ e, rtol=1e-13)
+    np.testing.assert_allclose(directional_derivative(f, point, direction, 2), e @ A @ e, rtol=1e-13)
 
 
 @pytest.mark.parametrize("exponent", range(0, 31, 3))
