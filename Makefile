@@ -29,9 +29,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every shipped experiment at full size, into results/
+# Every shipped experiment at full size and every figure of the lecture, into results/
 results: $(VENV)/.installed
 	for file in experiments/*.toml; do $(BIN)/convlab run $$file || exit 1; done
+	$(BIN)/convlab calculus --all
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

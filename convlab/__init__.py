@@ -1,7 +1,8 @@
 """convlab: run an optimizer on a problem, and hold what was measured against what is proved.
 
 ``convlab.run("quickstart")`` runs an experiment; ``convlab.minimize`` runs an optimizer on any JAX function;
-``convlab.gd``, ``convlab.newton`` and every other optimizer and problem of the catalogue are reachable by name.
+``convlab.gd``, ``convlab.newton`` and every other optimizer and problem of the catalogue are reachable by name;
+``convlab.calculus`` holds derivatives, Taylor expansions and matrix identities for any JAX function.
 Importing convlab is fast, imports no jax, and changes no global setting.
 """
 
@@ -24,9 +25,11 @@ _API = {  # name -> the file of convlab.lab that defines it
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
-    if name in _API:
-        import importlib
+    import importlib
 
+    if name == "calculus":
+        return importlib.import_module("convlab.calculus")
+    if name in _API:
         return getattr(importlib.import_module(f"convlab.lab.{_API[name]}"), name)
     from convlab.lab import catalog
 
@@ -39,4 +42,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from convlab.lab import catalog
 
-    return sorted([*_API, "__version__", *catalog.names("optimizers"), *catalog.names("problems")])
+    return sorted([*_API, "__version__", "calculus", *catalog.names("optimizers"), *catalog.names("problems")])

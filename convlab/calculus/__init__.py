@@ -1,0 +1,101 @@
+"""The lecture's calculus for any JAX function: derivatives, Taylor expansions, identities, and checks of all of them.
+
+Outputs come first, everywhere: an index says which output, the next one along which input it is differentiated. It
+knows nothing of optimization. docs/calculus.md walks through it.
+"""
+
+from convlab.calculus.check import DerivativeCheck, check_derivative
+from convlab.calculus.counterexamples import flat_function, peano_function
+from convlab.calculus.derivatives import (
+    flatten_jacobian,
+    gradient,
+    hessian,
+    hessian_vector_product,
+    jacobian,
+    jacobian_vector_product,
+    tensor_jacobian,
+    unflatten_jacobian,
+    value_and_gradient,
+    vector_jacobian_product,
+)
+from convlab.calculus.differences import (
+    DifferenceErrors,
+    backward_quotient,
+    central_quotient,
+    complex_step,
+    difference_errors,
+    forward_quotient,
+    ridders_quotient,
+)
+from convlab.calculus.directional import directional_derivative, directional_derivatives
+from convlab.calculus.expectation import gauss_hermite_expectation, taylor_expectation
+from convlab.calculus.graph import GraphSweep, Node, forward_graph, reverse_graph, tangent_graph
+from convlab.calculus.identities import IDENTITIES, Identity, IdentityCheck, check_identity
+from convlab.calculus.inputs import CalculusError
+from convlab.calculus.layers import Layer, Sweep, forward_sweep, reverse_sweep, tangent_sweep
+from convlab.calculus.random_functions import SmoothFunction, random_nonzero_function, random_smooth_function
+from convlab.calculus.remainder import taylor_remainder, taylor_remainders
+from convlab.calculus.rules import RULES, Rule, RuleCheck, chain_jacobians, check_rule
+from convlab.calculus.slopes import Slope, log_slope
+from convlab.calculus.steepest import SteepestAscent, steepest_ascent
+from convlab.calculus.taylor import TaylorPolynomial, taylor, taylor_along
+
+__all__ = [
+    "IDENTITIES",
+    "RULES",
+    "CalculusError",
+    "DerivativeCheck",
+    "DifferenceErrors",
+    "GraphSweep",
+    "Identity",
+    "IdentityCheck",
+    "Layer",
+    "Node",
+    "Rule",
+    "RuleCheck",
+    "Slope",
+    "SmoothFunction",
+    "SteepestAscent",
+    "Sweep",
+    "TaylorPolynomial",
+    "backward_quotient",
+    "central_quotient",
+    "chain_jacobians",
+    "check_derivative",
+    "check_identity",
+    "check_rule",
+    "complex_step",
+    "difference_errors",
+    "directional_derivative",
+    "directional_derivatives",
+    "flat_function",
+    "flatten_jacobian",
+    "forward_graph",
+    "forward_quotient",
+    "forward_sweep",
+    "gauss_hermite_expectation",
+    "gradient",
+    "hessian",
+    "hessian_vector_product",
+    "jacobian",
+    "jacobian_vector_product",
+    "log_slope",
+    "peano_function",
+    "random_nonzero_function",
+    "random_smooth_function",
+    "reverse_graph",
+    "reverse_sweep",
+    "ridders_quotient",
+    "steepest_ascent",
+    "tangent_graph",
+    "tangent_sweep",
+    "taylor",
+    "taylor_along",
+    "taylor_expectation",
+    "taylor_remainder",
+    "taylor_remainders",
+    "tensor_jacobian",
+    "unflatten_jacobian",
+    "value_and_gradient",
+    "vector_jacobian_product",
+]

@@ -71,6 +71,11 @@ def hessian(f: Function, x: Any) -> Any:
     """
     x = inputs.point("hessian", x)
     inputs.output("hessian", f, x)
+    return unchecked_hessian(f, x)
+
+
+def unchecked_hessian(f: Function, x: Any) -> Any:
+    """`hessian`, outputs first, of arrays that are known to fit, for use inside programs: where f is NaN, so is it."""
     return jax.jacfwd(jax.jacrev(f))(x)
 
 

@@ -64,6 +64,23 @@ def directional_derivative(f: Function, x: Any, v: Any, order: int = 1) -> Any:
     return jax.jvp(lambda point: directional_derivative(f, point, v, order - 1), (x,), (v,))[1]
 
 
+def nested_derivatives(f: Function, x: Any, v: Any, order: int) -> list[Any]:
+    """f(x), Df(x)[v], …, Dᵏf(x)[v, …, v] by jvp within jvp; unchecked, for use inside programs."""
+
+    def lifted(lower: Function) -> Function:
+        def with_next(point: Any) -> list[Any]:
+            values, rates = jax.jvp(lower, (point,), (v,))
+            return [*values, rates[-1]]
+
+        return with_next
+
+    every: Function = lambda point: [f(point)]  # noqa: E731 - the first of a tower
+    for _ in range(order):
+        every = lifted(every)
+    found: list[Any] = every(x)
+    return found
+
+
 def highest_derivative(f: Function, x: Any, v: Any, order: int) -> Any:
     """Dᵏf(x)[v, …, v] alone, unchecked, nested for few orders and in Taylor mode for more, where that has all rules."""
     if order > _FEW:
@@ -82,17 +99,7 @@ def _nested_up_to(f: Function, x: Any, v: Any, order: int) -> list[Any]:
             "since every level triples the program; method 'taylor mode' goes further"
         )
 
-    def lifted(lower: Function) -> Function:
-        def with_next(point: Any) -> list[Any]:
-            values, rates = jax.jvp(lower, (point,), (v,))
-            return [*values, rates[-1]]
-
-        return with_next
-
-    every: Function = lambda point: [f(point)]  # noqa: E731 - the first of a tower
-    for _ in range(order):
-        every = lifted(every)
-    found: list[Any] = jax.jit(every)(x)  # compiled: equal parts of the tower are computed once
+    found: list[Any] = jax.jit(lambda at: nested_derivatives(f, at, v, order))(x)  # equal parts are computed once
     return found
 
 

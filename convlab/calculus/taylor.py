@@ -109,7 +109,7 @@ class TaylorPolynomial:
         terms = self.terms(delta)
         error = value - sum(terms[1:], start=terms[0])
         size = sum(jnp.linalg.norm(jnp.ravel(term)) for term in (value, *terms))
-        return jnp.linalg.norm(jnp.ravel(error)), size * (jnp.finfo(value.dtype).eps / 2)
+        return jnp.linalg.norm(jnp.ravel(error)), size * (float(np.finfo(value.dtype).eps) / 2)
 
     def _away(self, x: Any) -> Any:
         return jax.tree.map(jnp.subtract, inputs.alike("TaylorPolynomial", x, "x", self.x0, "x0"), self.x0)

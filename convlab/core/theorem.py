@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from convlab.core.setting import Setting
 
-Quantity = Literal["gap", "grad_norm2", "dist2", "decrement2", "decrease"]
+Quantity = Literal["gap", "grad_norm2", "dist2", "decrement2", "decrease", "observed_M"]
+DERIVED: tuple[Quantity, ...] = ("decrease", "observed_M")  # from what was measured at both ends of a step
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,10 @@ class Theorem:
     underflows). For ``valid = "per step"`` it is ``log_step(setting, previous)`` instead: the bound at t+1 from what
     was measured at t, the quantity itself or the one that ``given`` names. Quantities: "gap" R(θ) − R(θ*), "grad_norm2"
     ‖∇R‖², "dist2" ‖θ − θ*‖², "decrement2" λ² = ∇Rᵀ(∇²R)⁻¹∇R (of self-concordant problems), and, per step, "decrease"
-    R(θ_t) − R(θ_{t+1}). ``rate`` is None where the bound claims no speed. ``output`` names the point that the theorem
-    speaks of, with its range: "last" is θ_t, "average" the mean of θ_0 … θ_{t-1}, "best" the least value among θ_0 …
-    θ_{t-1}. ``sense``: "every run" is judged on every trajectory, "expectation" on the mean over seeds.
+    R(θ_t) − R(θ_{t+1}) and "observed_M" 6|R(θ_{t+1}) − m|/‖θ_{t+1} − θ_t‖³, m the value at θ_{t+1} of the quadratic
+    model at θ_t. ``rate`` is None where the bound claims no speed. ``output`` names the point that the theorem speaks
+    of, with its range: "last" is θ_t, "average" the mean of θ_0 … θ_{t-1}, "best" the least value among θ_0 … θ_{t-1}.
+    ``sense``: "every run" is judged on every trajectory, "expectation" on the mean over seeds.
     """
 
     title: str

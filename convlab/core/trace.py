@@ -9,7 +9,8 @@ import numpy as np
 
 from convlab.core.setting import Setting
 
-QUANTITIES = ("gap", "grad_norm2", "dist2", "decrement2")
+OF_STEPS = ("step2", "model_decrease", "model_error")
+QUANTITIES = ("gap", "grad_norm2", "dist2", "decrement2", *OF_STEPS)
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,22 @@ class Trace:
     ``t`` [K] counts steps: θ_t is the point before step t, so t = 0 is the start and t = T the end.
     ``measured[output][quantity]`` is an array [S, K]: gap = R(θ) − R(θ*), grad_norm2 = ‖∇R(θ)‖², dist2 = ‖θ − θ*‖², and
     for self-concordant problems decrement2 = ∇Rᵀ(∇²R)⁻¹∇R. It is NaN from where a run diverged on (files store only the
-    part before), and where the quantity does not exist (dist2 without a minimiser). ``floor[quantity]`` is the size
-    below which rounding decides: such points are drawn grey, and neither fitted nor judged; the root of
-    ``floor["grad_norm2"]`` is the rounding error of the gradients that the run saw near θ*. ``error[quantity]`` bounds
-    the absolute error of a measurement (the width of the interval for R(θ*)), ``relative[quantity]`` its relative
-    error, beyond that of sums. ``status[s]`` is "done" or "diverged"; ``rows_per_step`` the row gradients that a step
-    costs. ``dimension`` is the number of parameters and ``rows`` that of the data (0 without data): the lengths of the
-    sums whose rounding a ruling allows for. ``confirms_only`` names outputs that, under a random oracle, see f_t
-    instead of R, so that a bound may be confirmed on them and never refuted. ``points`` [S, K, 2] is the last iterate
-    of a two-dimensional problem, for a picture of its way.
+    part before), and where the quantity does not exist (dist2 without a minimiser).
+
+    Where a claim or a figure asks for it, the output "last" has three quantities of the step s = θ_t − θ_{t−1}, each
+    kept at t: step2 = ‖s‖², model_decrease = −⟨∇R(θ_{t−1}), s⟩ − ½ sᵀ∇²R(θ_{t−1}) s, the decrease that the quadratic
+    model of R at θ_{t−1} predicts, and model_error = R(θ_t) minus the model at θ_t, so that the step decreased R by
+    model_decrease − model_error. They are NaN where t − 1 is no checkpoint, and model_error where it could not be
+    measured to 1e-10 relative.
+
+    ``floor[quantity]`` is the size below which rounding decides: such points are drawn grey, and neither fitted nor
+    judged; the root of ``floor["grad_norm2"]`` is the rounding error of the gradients that the run saw near θ*.
+    ``error[quantity]`` bounds the absolute error of a measurement (the width of the interval for R(θ*)),
+    ``relative[quantity]`` its relative error, beyond that of sums. ``status[s]`` is "done" or "diverged";
+    ``rows_per_step`` the row gradients that a step costs. ``dimension`` is the number of parameters and ``rows`` that
+    of the data (0 without data): the lengths of the sums whose rounding a ruling allows for. ``confirms_only`` names
+    outputs that, under a random oracle, see f_t instead of R, so that a bound may be confirmed on them and never
+    refuted. ``points`` [S, K, 2] is the last iterate of a two-dimensional problem, for a picture of its way.
     """
 
     setting: Setting

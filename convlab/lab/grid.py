@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from convlab.core.theorem import Theorem
 from convlab.lab import catalog
 from convlab.lab import claims as written
-from convlab.lab.spec import Experiment, Part
+from convlab.lab.spec import MODEL_FIGURES, Experiment, Part
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Cell:
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)  # what a claim may ask of it
     tables: tuple[int, int] = field(default=(0, 0), compare=False)  # of the file: [[problem]] and [[optimizer]]
     label: str = ""
+    models: bool = False  # whether the quadratic model of each step is measured
 
     def to_json(self) -> dict[str, Any]:
         """What the task's hash is made of; labels do not decide numbers."""
@@ -41,6 +43,7 @@ class Cell:
             "checkpoints": list(self.checkpoints),
             "dtype": self.dtype,
             "sweep": self.sweep,
+            **({"models": True} if self.models else {}),
         }
 
 
@@ -80,6 +83,7 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
             sweep=sweep,
             facts=facts,
             tables=each.tables,
+            models=_models(experiment, facts),
         )
         for each in written.combinations(experiment)
         for facts in [written.facts(each)]
@@ -89,12 +93,19 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
 
 def _outputs(experiment: Experiment, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The outputs that the experiment asks for, and those that the claims on this cell speak of."""
-    claimed = [
-        catalog.load("theorems", claim.theorem, allow_code=True).output
-        for claim in experiment.claims
-        if written.matches(claim, facts)
-    ]
+    claimed = [theorem.output for theorem in _claimed(experiment, facts)]
     return tuple(dict.fromkeys([*experiment.outputs, *claimed])) or ("last",)
+
+
+def _models(experiment: Experiment, facts: Mapping[str, Any]) -> bool:
+    """Whether a figure, or a claim on this cell, speaks of the quadratic models of its steps."""
+    drawn = any(kind in MODEL_FIGURES for kind in experiment.figures)
+    return drawn or any("observed_M" in (theorem.quantity, theorem.given) for theorem in _claimed(experiment, facts))
+
+
+def _claimed(experiment: Experiment, facts: Mapping[str, Any]) -> list[Theorem]:
+    claims = (claim for claim in experiment.claims if written.matches(claim, facts))
+    return [catalog.load("theorems", claim.theorem, allow_code=True) for claim in claims]
 
 
 def _labelled(found: list[Cell]) -> tuple[Cell, ...]:

@@ -23,6 +23,11 @@ ALPHA = 0.01  # probability that any of an expectation's simultaneous limits, ov
 _FROM_BELOW = frozenset(
     {"mu", "mu_PL"}
 )  # constants in which upper bounds decrease: a proven lower bound of them is sound
+_MEASURED_AS = {"decrease": "gap", "observed_M": "model_error"}
+_UNMEASURED = {
+    "decrement2": "R is not self-concordant",
+    "observed_M": "a [[claim]] of this theorem, or the figure quadratic_model, makes a run measure its steps",
+}
 _LOOSE = 1e-3
 _EQUAL = 1e-9  # of logarithms: nearer ratios are equal, so that no machine's last digit decides what is said
 
@@ -121,10 +126,9 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
     if theorem.output not in trace.measured:
         return f"it speaks of the output '{theorem.output}', which was not measured: add it to the outputs of [run]"
     for quantity in (theorem.quantity, theorem.given or theorem.quantity):
-        values = trace.measured[theorem.output].get("gap" if quantity == "decrease" else quantity)
+        values = trace.measured[theorem.output].get(_MEASURED_AS.get(quantity, quantity))
         if values is None or not np.isfinite(values).any():
-            reason = "no minimiser or minimum is known" if quantity != "decrement2" else "R is not self-concordant"
-            return f"{quantity} was not measured: {reason}"
+            return f"{quantity} was not measured: {_UNMEASURED.get(quantity, 'no minimiser or minimum is known')}"
     return None
 
 
@@ -183,6 +187,7 @@ def _judged(theorem: Theorem, reading: Reading, tail: float | None) -> _Point:
     censored = ((exp(log_bound) < floor) | (log_bound < 2 * logs(math.sqrt(CLEAR) * drift))) & ~violated
     nothing = (centre == 0) | np.isposinf(log_bound)
     log_ratio = np.where(nothing, -np.inf, logs(centre) - np.where(nothing, 0.0, log_bound))
+    log_ratio = np.where((centre == 0) & np.isneginf(log_bound), 0.0, log_ratio)  # 0 ≤ 0 is equality
     shown = ~censored if (~censored).any() else np.ones_like(censored)
     worst = _extreme(theorem, np.where(shown, log_ratio, np.inf if theorem.kind == "lower" else -np.inf))
     if violated.any():

@@ -6,6 +6,7 @@ to 1e-11 relative it is taken, elsewhere the formula without cancellation, which
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
@@ -13,17 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from convlab.calculus.derivatives import unchecked_hessian, value_and_gradient
 from convlab.core.problem import Problem, Theta, displacement, risk_gap, risk_of, squared_norm
 
-_CHUNK = 1 << 22  # numbers in the largest temporary of one call
+CHUNK = 1 << 22  # numbers in the largest temporary of one call
 _ACCURATE = 1e-11  # relative error up to which the plain difference of risks serves as the gap
-_U = 2.0**-53
+U = 2.0**-53
 
 
 @jax.jit
 def _plain(problem: Problem, points: Theta) -> tuple[jax.Array, jax.Array, jax.Array]:
     def one(theta: Theta) -> tuple[jax.Array, jax.Array, jax.Array]:
-        value, grad = jax.value_and_grad(lambda point: risk_of(problem, point))(theta)
+        value, grad = value_and_gradient(functools.partial(risk_of, problem), theta, "measure")
         optimum = problem.optimum
         if optimum is None or optimum.hi is None:
             distance = jnp.full((), jnp.nan)
@@ -48,7 +50,7 @@ def measure(problem: Problem, points: Theta, decrement: bool = False) -> dict[st
     points = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), points)
     count = jax.tree.leaves(points)[0].shape[0]
     dimension = sum(leaf.size for leaf in jax.tree.leaves(problem.theta0))
-    size = max(1, _CHUNK // max(problem.rows, dimension, 1))
+    size = max(1, CHUNK // max(problem.rows, dimension, 1))
     parts = [
         _measure_chunk(problem, jax.tree.map(lambda leaf, low=low: leaf[low : low + size], points), decrement)
         for low in range(0, count, size)
@@ -74,8 +76,8 @@ def _decrements(problem: Problem, points: Theta) -> jax.Array:
             return risk_of(problem, unravel(flat))
 
         flat = ravel_pytree(theta)[0]
-        gradient = jax.grad(flat_risk)(flat)
-        return jnp.vdot(gradient, jnp.linalg.solve(jax.hessian(flat_risk)(flat), gradient))
+        _, slope = value_and_gradient(flat_risk, flat, "measure")
+        return jnp.vdot(slope, jnp.linalg.solve(unchecked_hessian(flat_risk, flat), slope))
 
     return jax.vmap(one)(points)
 
@@ -90,14 +92,14 @@ def _gap(problem: Problem, points: Theta, risk: np.ndarray) -> np.ndarray:
         return np.asarray(risk - float(optimum.risk_low))
     least = 0.5 * (float(optimum.risk_low) + float(optimum.risk_high))
     gap = risk - least
-    (coarse,) = np.nonzero(np.isfinite(gap) & (gap * _ACCURATE < _rounding(problem, points, risk, least)))
+    (coarse,) = np.nonzero(np.isfinite(gap) & (gap * _ACCURATE < risk_rounding(problem, points, risk, least)))
     if coarse.size:
         gap = gap.copy()
         gap[coarse] = _refined(problem, points, coarse)
     return gap
 
 
-def _rounding(problem: Problem, points: Theta, risk: np.ndarray, least: float) -> np.ndarray:
+def risk_rounding(problem: Problem, points: Theta, risk: np.ndarray, least: float) -> np.ndarray:
     """A bound on the rounding error of R(θ) − R*: of the mean of n terms, and of what each term is a function of.
 
     A row's argument x·θ is rounded by about u‖x‖‖θ‖, which moves its term by the slope of its loss as much. The mean of
@@ -111,7 +113,7 @@ def _rounding(problem: Problem, points: Theta, risk: np.ndarray, least: float) -
     with np.errstate(over="ignore", invalid="ignore"):
         steeper = np.sqrt(np.maximum(risk / max(least, np.finfo(float).tiny), 1.0)) if least > 0 else 1.0
         spread = float(optimum.rounding) * (size + star) * steeper
-        return np.asarray(16 * _U * (np.abs(risk) + abs(least)) + 4 * spread)
+        return np.asarray(16 * U * (np.abs(risk) + abs(least)) + 4 * spread)
 
 
 def _refined(problem: Problem, points: Theta, chosen: np.ndarray) -> np.ndarray:
@@ -157,7 +159,7 @@ def _blind(problem: Problem, dtype: str) -> float:
         return 0.0
     terms = problem.rows + sum(leaf.size for leaf in jax.tree.leaves(problem.theta0)) + 8
     start = problem.known["initial_gap"].value if "initial_gap" in problem.known else 0.0
-    unit = 2.0**-24 if dtype == "float32" else _U
+    unit = 2.0**-24 if dtype == "float32" else U
     return float(terms * unit * (least + start) + (high - low) / 2)
 
 

@@ -51,6 +51,8 @@ def readings(theorem: Theorem, traces: Sequence[Trace]) -> list[Reading]:
 def measured(theorem: Theorem, trace: Trace) -> np.ndarray:
     """The theorem's quantity at its output [S, K], with +∞ instead of NaN from where a run diverged on."""
     values = _quantity(theorem, trace, theorem.quantity)
+    if theorem.quantity == "observed_M":  # a step to nowhere is none
+        return values
     diverged = np.array([status == "diverged" for status in trace.status], dtype=bool)
     return np.where(np.isnan(values) & diverged[:, None], np.inf, values)
 
@@ -58,6 +60,10 @@ def measured(theorem: Theorem, trace: Trace) -> np.ndarray:
 def _quantity(theorem: Theorem, trace: Trace, name: str) -> np.ndarray:
     """A quantity at the theorem's output [S, K]; the decrease of R is that of the gap since the checkpoint before."""
     found = trace.measured[theorem.output]
+    if name == "observed_M":
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            constant = 6 * np.abs(found["model_error"]) / np.asarray(found["step2"], dtype=float) ** 1.5
+        return np.where(np.isfinite(constant), constant, np.nan)
     if name != "decrease":
         return np.asarray(found[name], dtype=float)
     gap = np.asarray(found["gap"], dtype=float)
@@ -111,6 +117,8 @@ def _reading(
     log_before: np.ndarray,
     steps: float,
 ) -> Reading:
+    if theorem.quantity == "observed_M":
+        return _of_the_step(theorem, trace, k, values, log_bound)
     t, lambdas = int(trace.t[k]), rounding.lipschitz(theorem, trace, k)
     relative = steps * rounding.relative_step(trace) * rounding.stretch(theorem, trace, k, lambdas)
     log_allowed, own = _widened(log_bound, log_before, relative)
@@ -124,6 +132,14 @@ def _reading(
     moved = rounding.drift(theorem, trace, t)
     drift = lambdas * moved if moved > 0 else np.zeros_like(lambdas)
     return Reading(t, trace.setting.horizon, values, error, log_bound, log_allowed, floor, drift)
+
+
+def _of_the_step(theorem: Theorem, trace: Trace, k: int, values: np.ndarray, log_bound: np.ndarray) -> Reading:
+    """What is true of any two points, and so of those that were measured: how they were rounded on the way does not
+    matter, and the measurement errs relative to the bound, which holds for each of its terms."""
+    zero = np.zeros_like(values)
+    log_allowed = log_bound + math.log1p(rounding.relative_measurement(theorem, trace))
+    return Reading(int(trace.t[k]), trace.setting.horizon, values, zero, log_bound, log_allowed, zero, zero)
 
 
 def _widened(log_bound: np.ndarray, log_before: np.ndarray, relative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from convlab.core.errors import ConvlabError
 from convlab.core.setting import Setting
-from convlab.core.trace import Trace
+from convlab.core.trace import OF_STEPS, Trace
 from convlab.lab import store
 
 
@@ -25,7 +25,7 @@ def save_trace(folder: Path, name: str, trace: Trace, origin: Mapping[str, Any])
         arrays["points"] = np.where(inside[:, :, None], trace.points, 0.0)
     for output, quantities in trace.measured.items():
         for quantity, values in quantities.items():
-            if np.isfinite(values[inside]).all():  # without a minimiser there is no dist2
+            if _complete(quantity, values, inside):  # without a minimiser there is no dist2
                 arrays[f"{output}.{quantity}"] = np.where(inside, values, 0.0)
     record = {
         "setting": trace.setting.to_json(),
@@ -42,6 +42,13 @@ def save_trace(folder: Path, name: str, trace: Trace, origin: Mapping[str, Any])
     }
     span = f"{name}-s{trace.seeds[0]}-{trace.seeds[-1] + 1}"
     return store.save_task(folder, span, record, arrays, origin)
+
+
+def _complete(quantity: str, values: np.ndarray, inside: np.ndarray) -> bool:
+    """Whether there is something to keep: a quantity of points at all of them, one of steps at a step of every seed."""
+    if quantity in OF_STEPS:
+        return bool((np.isfinite(values) & inside).all(axis=0).any())
+    return bool(np.isfinite(values[inside]).all())
 
 
 def load_trace(paths: Sequence[Path], seeds: int, label: str) -> Trace:

@@ -15,7 +15,7 @@ import numpy as np
 
 from convlab.core.problem import Problem
 from convlab.core.trace import Trace
-from convlab.lab import loop
+from convlab.lab import loop, quadratic_model
 from convlab.lab.measure import errors, floors, measure, relative_errors
 from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
@@ -52,6 +52,10 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
         shape = (len(first.cell.checkpoints), width, len(batch.tasks))
         found = measure(exact, flat, _decrement_is_wanted(first.problem))
         measured[output] = {name: array.reshape(shape) for name, array in found.items()}
+    if "last" in points and _models_are_wanted(first):
+        runs = jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0], -1, *leaf.shape[3:]), points["last"])
+        found = quadratic_model.measure_steps(exact, runs, np.asarray(first.cell.checkpoints))
+        measured["last"] |= {name: array.reshape(measured["last"]["gap"].shape) for name, array in found.items()}
     count = seeds[1] - seeds[0]
     plane = _plane(points.get("last"))
     return [
@@ -71,6 +75,11 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
 def _decrement_is_wanted(problem: Problem) -> bool:
     """Newton's decrement is measured where a theorem speaks of it, and its linear system is small."""
     return "self-concordant" in problem.traits and _dimension(problem) <= _SMALL
+
+
+def _models_are_wanted(settled: Settled) -> bool:
+    """The quadratic models of steps are measured where a claim or a figure speaks of them, and R has a Hessian."""
+    return settled.cell.models and "twice differentiable" in settled.problem.traits
 
 
 def _dimension(problem: Problem) -> int:
@@ -168,10 +177,14 @@ def _trace(
         label=cell.label,
         dimension=_dimension(settled.problem),
         rows=settled.problem.rows,
-        relative=relative_errors(settled.problem),
+        relative=relative_errors(settled.problem) | _relative_of_models(settled),
         points=plane,
         confirms_only=tuple(name for name, output in settled.program.outputs if output.confirms_only),
     )
+
+
+def _relative_of_models(settled: Settled) -> dict[str, float]:
+    return {"observed_M": quadratic_model.RELATIVE} if _models_are_wanted(settled) else {}
 
 
 def _ends(quantities: dict[str, np.ndarray]) -> np.ndarray:

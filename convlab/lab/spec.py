@@ -23,6 +23,7 @@ KNOWN_NAMES = (
     "T",
 )  # what an optimizer's expression may speak of: the problem's constants and the horizon
 FIGURES: tuple[str, ...] = ("gap_curves", "bound_ratio")  # what a run draws unless [figures] says otherwise
+MODEL_FIGURES = ("quadratic_model",)  # those that read what is measured of each step's quadratic model
 FROM_PROBLEM = ("prox", "lmo", "project", "risk_star")  # parameters that the lab hands over, never an experiment file
 EXPECTATIONS: tuple[Ruling, ...] = ("holds", "violated", "inconclusive", "not applicable")  # as in core.verdict
 

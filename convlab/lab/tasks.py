@@ -51,7 +51,8 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
     together: dict[Any, list[int]] = {}
     for index, each in enumerate(settled):
         cell = each.cell
-        key = (id(each.problem), repr(cell.oracle), each.program, cell.horizon, cell.checkpoints, cell.dtype)
+        same = (cell.horizon, cell.checkpoints, cell.dtype, cell.models)
+        key = (id(each.problem), repr(cell.oracle), each.program, *same)
         together.setdefault(key, []).append(index)
     found = []
     for indices in together.values():
@@ -93,18 +94,19 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
             "device": device,
             "threads": environment.threads(),
             "versions": environment.versions(),
-            "sources": _sources(names, cell.outputs),
+            "sources": _sources(names, cell.outputs, cell.models),
         }
     )
 
 
-def _sources(names: Mapping[str, str], outputs: Sequence[str]) -> str:
+def _sources(names: Mapping[str, str], outputs: Sequence[str], models: bool) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
     paths = {
         root / "lab" / f"{name}.py" for name in ("loop", "program", "measure", "runner", "settle", "building", "grid")
     }
-    paths |= set((root / "calculus").glob("*.py"))
+    paths |= {root / "lab" / "quadratic_model.py"} if models else set()
+    paths |= {root / "calculus" / f"{name}.py" for name in ("inputs", "derivatives", "directional", "remainder")}
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
     paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in outputs}
     paths |= set((root / "outputs").glob("_*.py"))

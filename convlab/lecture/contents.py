@@ -27,7 +27,10 @@ ITEMS = (
         "difference_quotient",
         "The derivative as the limit of difference quotients",
         r"\frac{df}{dx}=\lim_{h\to0}\frac{f(x+h)-f(x)}{h},\qquad\frac{d}{dx}x^n=n\,x^{n-1}",
-        ("check_derivative", "difference_errors"),
+        (
+            *("check_derivative", "difference_errors", "forward_quotient", "backward_quotient", "central_quotient"),
+            *("ridders_quotient", "complex_step", "log_slope"),
+        ),
         "tests/calculus/test_check.py",
         figure=True,
     ),
@@ -35,7 +38,7 @@ ITEMS = (
         "rules",
         "Product, quotient, sum and chain rule, with several inputs and outputs",
         r"J_{f\circ g}(x)=J_f(g(x))\,J_g(x)",
-        ("RULES", "check_rule", "random_smooth_function"),
+        ("RULES", "check_rule", "chain_jacobians", "random_smooth_function", "random_nonzero_function"),
         "tests/calculus/test_rules.py",
     ),
     Item(
@@ -81,7 +84,10 @@ ITEMS = (
         r"\frac{\partial\ell}{\partial\theta_i}=\frac{\partial\ell}{\partial x_K}"
         r"\frac{\partial x_K}{\partial x_{K-1}}\cdots"
         r"\frac{\partial x_{i+1}}{\partial x_i}\frac{\partial x_i}{\partial\theta_i}",
-        ("Layer", "forward_sweep", "reverse_sweep", "tangent_sweep"),
+        (
+            *("Layer", "forward_sweep", "reverse_sweep", "tangent_sweep"),
+            *("Node", "forward_graph", "reverse_graph", "tangent_graph"),
+        ),
         "tests/calculus/test_layers.py",
     ),
     Item(
@@ -103,7 +109,7 @@ ITEMS = (
         "taylor",
         "Taylor polynomials of one variable, and the order of their remainder",
         r"T_n(x)=\sum_{k=0}^n\frac{f^{(k)}(x_0)}{k!}(x-x_0)^k",
-        ("taylor", "taylor_remainder"),
+        ("taylor", "taylor_remainder", "taylor_remainders"),
         "tests/calculus/test_taylor.py",
         figure=True,
     ),

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from convlab.calculus.directional import nested_derivatives
 from convlab.core.optimizer import ScalarOrSchedule, descent
 
 _TRIES = 200  # evaluations of one exact search: a doubling or halving of η each, at worst
@@ -73,12 +74,8 @@ def _ray(value_fn: ValueFn, params: optax.Params, theta: optax.Params, direction
         point = jax.tree.map(lambda x, d, leaf: (x - eta * d).astype(leaf.dtype), theta, direction, params)
         return value_fn(point).astype(eta.dtype)
 
-    def both(eta: jax.Array) -> tuple[jax.Array, jax.Array]:
-        value, slope = jax.jvp(phi, (eta,), (jnp.ones_like(eta),))
-        return value, slope
-
     def ray(eta: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        (value, slope), (_, curvature) = jax.jvp(both, (eta,), (jnp.ones_like(eta),))
+        value, slope, curvature = nested_derivatives(phi, eta, jnp.ones_like(eta), 2)
         return value, slope, curvature
 
     return ray

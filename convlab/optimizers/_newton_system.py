@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
+from convlab.calculus.derivatives import unchecked_hessian
+
 
 class NewtonSystem(NamedTuple):
     """f, θ, ∇f(θ) and p = (∇²f(θ) + λI)⁻¹∇f(θ) over flat vectors, and ``as_params``: such a vector as a pytree."""
@@ -46,6 +48,6 @@ def newton_system(
         return unravel(vector.astype(flat.dtype))
 
     gradient, point = gradient.astype(work), flat.astype(work)
-    hessian = jax.hessian(f)(point) + jnp.asarray(ridge, work) * jnp.eye(flat.size, dtype=work)
-    direction = jnp.where(jnp.all(gradient == 0), 0.0, jnp.linalg.solve(hessian, gradient))
+    matrix = unchecked_hessian(f, point) + jnp.asarray(ridge, work) * jnp.eye(flat.size, dtype=work)
+    direction = jnp.where(jnp.all(gradient == 0), 0.0, jnp.linalg.solve(matrix, gradient))
     return NewtonSystem(f, point, gradient, direction, as_params)

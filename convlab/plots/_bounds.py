@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convlab.core.results import Results
+from convlab.core.theorem import DERIVED
 from convlab.core.verdict import Verdict
 from convlab.plots._curves import Curve, counted, curves, fact, groups, outputs, styles
 from convlab.plots._style import DASHES, DOTS, Style
@@ -98,7 +99,7 @@ def title(results: Results, theorem: str) -> str:
 
 def panels(results: Results) -> tuple[str, ...]:
     """The quantities that deserve axes: the gap, and what else a theorem judged; ‖∇R‖² where there is no gap."""
-    judged = [bound.quantity for bound in bounds(results) if bound.quantity != "decrease"]
+    judged = [bound.quantity for bound in bounds(results) if bound.quantity not in DERIVED]
     first = "gap" if curves(results, "gap") or not curves(results, "grad_norm2") else "grad_norm2"
     return tuple(dict.fromkeys([first, *judged]))
 

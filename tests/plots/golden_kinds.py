@@ -1,6 +1,9 @@
-"""Golden results for the plots of one question each: step sizes, accuracies, rates, contours, conditions, up-steps."""
+"""Golden results for plots of one question: step sizes, accuracies, rates, contours, conditions, up-steps, models."""
 
 from __future__ import annotations
+
+import dataclasses
+from typing import Any
 
 import numpy as np
 from plot_makers import FORMULAS, THEOREMS, checkpoints, noise, results, trace, verdict
@@ -149,6 +152,45 @@ def up_and_down() -> Results:
     return results("up", "Who goes up?", traces, ())
 
 
+def modelled(optimizer: str, theta: np.ndarray, M: float, **more: Any) -> Trace:
+    """A run on θ²/2 + (M/6)θ³, θ ≥ 0: θ [S, K] is the way; the model of each step misses (M/6)s³."""
+    theta = np.atleast_2d(theta)
+    t, gap, step = np.arange(theta.shape[1]), theta**2 / 2 + M / 6 * theta**3, np.diff(theta, axis=1)
+    slope, curvature = (theta + M / 2 * theta**2)[:, :-1], (1 + M * theta)[:, :-1]
+    steps = {
+        "step2": step**2,
+        "model_decrease": -slope * step - curvature * step**2 / 2,
+        "model_error": M / 6 * step**3,
+    }
+    start = np.full((theta.shape[0], 1), np.nan)
+    measured = {"gap": gap, "grad_norm2": np.pad(slope**2, ((0, 0), (0, 1))), "dist2": theta**2}
+    measured |= {name: np.concatenate([start, values], axis=1) for name, values in steps.items()}
+    traits = frozenset({"has minimiser", "twice differentiable", "Lipschitz Hessian"})
+    made = trace(optimizer, t, gap, known={"M": M}, traits=traits, problem="cubic", **more)
+    return dataclasses.replace(made, measured={"last": measured})
+
+
+def models() -> Results:
+    """GD, Newton down into the rounding floor, and GD with noise on a cubic, whose limit is attained; GD on a parabola,
+    where nothing is missed; the first step of the noisy one is so long that its model foresees an increase."""
+    gd, newton, line = [1.0], [1.0], [1.0]
+    for _ in range(80):
+        gd.append(gd[-1] - 0.25 * (gd[-1] + gd[-1] ** 2 / 2))
+        newton.append(newton[-1] ** 2 / 2 / (1 + newton[-1]))
+        line.append(0.8 * line[-1])
+    noisy = np.abs(np.array(gd) + 0.01 * noise(8, 81))
+    noisy[:, 0], noisy[:, 1] = 0.25, 1.0
+    traces = (
+        modelled("gd", np.array(gd), 1.0),
+        modelled("newton", np.array(newton), 1.0),
+        modelled("sgd", noisy, 1.0, oracle="minibatch"),
+        modelled("gd", np.array(line), 0.0, label="gd, on a parabola"),
+    )
+    found = Verdict("quadratic_model_error", (0,), "holds", "", worst_ratio=1.0, worst_t=1)
+    facts = {"quadratic_model_error": {"title": "Error of the model", "output": "last", "quantity": "observed_M"}}
+    return results("models", "How good was the model?", traces, (found,), theorems=facts)
+
+
 def linear_rates() -> Results:
     """Two exponentials with upper and lower bounds of linear rates: t on a linear axis."""
     t = checkpoints(500, 60)
@@ -199,5 +241,5 @@ def network() -> Results:
 
 
 KINDS = (
-    step_sizes, accuracies, many_rates, plane, planes, conditions, up_and_down, linear_rates, epochs, network,
+    step_sizes, accuracies, many_rates, plane, planes, conditions, up_and_down, models, linear_rates, epochs, network,
 )  # fmt: skip

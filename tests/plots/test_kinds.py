@@ -12,6 +12,7 @@ from golden_kinds import (
     accuracies,
     conditions,
     many_rates,
+    models,
     plane,
     planes,
     step_sizes,
@@ -24,6 +25,7 @@ from reading import data, entries, line, texts
 from convlab.plots import (
     condition_numbers,
     contours,
+    quadratic_model,
     rates,
     step_size_map,
     steps_to_epsilon,
@@ -284,3 +286,46 @@ def test_rounding_below_the_floor_is_no_step_up() -> None:
     gap = np.where(t < 20, 0.5**t, 1e-20 * (1 + t % 2))
     figure = up_steps.plot(results("floor", "Floor", (trace("gd", t, gap, floor=1e-19),), ()))
     assert entries(figure)[0].endswith(": 0 % of all steps")
+
+
+# Quadratic models
+
+
+def test_the_model_of_a_cubic_misses_its_third_order_term() -> None:
+    """On θ²/2 + θ³/6 from θ to θ + s: (1/6)s³, which is the limit with M = 1; GD's share of it by hand."""
+    left, right = quadratic_model.plot(models()).axes
+    theta = [1.0]
+    for _ in range(80):
+        theta.append(theta[-1] - 0.25 * (theta[-1] + theta[-1] ** 2 / 2))
+    x, y = np.array(theta[:-1]), np.array(theta[1:])
+    actual = x**2 / 2 + x**3 / 6 - y**2 / 2 - y**3 / 6
+    predicted = (x + x**2 / 2) * (x - y) - (1 + x) * (y - x) ** 2 / 2
+    t, drawn = data(left, "gd, step_size = 1/L", exactly=True)
+    np.testing.assert_array_equal(t, np.arange(1, 81))
+    np.testing.assert_allclose(drawn, actual, rtol=1e-9)
+    np.testing.assert_allclose(data(left, "_predicted gd, step_size = 1/L", exactly=True)[1], predicted, rtol=1e-9)
+    missed = data(right, "gd, step_size = 1/L", exactly=True)[1]
+    np.testing.assert_allclose(missed, (x - y) ** 3 / 6 / predicted, rtol=1e-9)
+    np.testing.assert_allclose(data(right, "_limit gd, step_size = 1/L", exactly=True)[1], missed, rtol=1e-9)
+
+
+def test_steps_from_below_the_floor_are_left_out_and_what_a_logarithm_cannot_show_is_marked() -> None:
+    made = models()
+    figure = quadratic_model.plot(made)
+    left, right = figure.axes
+    _, gained = data(left, "newton")
+    start = made.traces[1].measured["last"]["grad_norm2"][0, :-1]
+    np.testing.assert_array_equal(np.isfinite(gained), start > 100 * 1e-30)
+    assert 4 < np.isfinite(gained).sum() < 9
+    marked = [each.get_xdata() for each in left.get_lines() if each.get_label() == "_zeros"]
+    assert [np.asarray(x, float)[0] for x in marked] == [1.0, 1.0]  # predicted and actual: the noisy run goes up
+    assert np.isnan(data(right, "gd, on a parabola")[1]).all()  # nothing is missed
+    assert "zero, an increase, or below the axis" in entries(figure)
+
+
+def test_ratios_of_seeds_are_ratios_of_means() -> None:
+    made = models()
+    measured = made.traces[2].measured["last"]
+    _, missed = data(quadratic_model.plot(made).axes[1], "sgd")
+    error, predicted = (np.abs(measured[name][:, 1:]).mean(axis=0) for name in ("model_error", "model_decrease"))
+    np.testing.assert_allclose(missed, error / predicted, rtol=1e-12)

@@ -30,6 +30,7 @@ EVERY = {**GOLDEN, **{make.__name__: make for make in KINDS}}
 DRAWS = {  # what each plot is about; the others are drawn from everything
     "condition_numbers": ("conditions",),
     "contours": ("plane", "planes"),
+    "quadratic_model": ("models",),
     "rates": ("many_rates",),
     "step_size_map": ("step_sizes",),
     "steps_to_epsilon": ("quickstart", "worst_case_sweep", "seeded_sweep", "accuracies", "epochs", "network"),
@@ -38,6 +39,7 @@ DRAWS = {  # what each plot is about; the others are drawn from everything
 NEED = {  # what each of them says it needs where there is none of it
     "condition_numbers": "two or more known values of kappa",
     "contours": "a problem with two parameters",
+    "quadratic_model": "steps whose model was measured",
     "rates": "a verdict with a measured slope",
     "step_size_map": "two or more constant values of step_size",
     "steps_to_epsilon": "a run whose gap falls",
