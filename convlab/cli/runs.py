@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from convlab.core.setting import EXACT_EXPECTATION
+
 if TYPE_CHECKING:
     from convlab.core.results import Results
     from convlab.core.trace import Trace
@@ -31,9 +33,10 @@ def show_runs(results: Results, screen: Console) -> None:
     table.add_column("status", overflow="fold")
     for group in groups[:MOST_ROWS]:
         status = status_text(group)
-        seeds = max(len(trace.status) for trace in group)
+        computed = EXACT_EXPECTATION in group[0].setting.traits
+        seeds = "exact" if computed else str(max(len(trace.status) for trace in group))
         style = "" if status == "done" else "yellow"
-        table.add_row(Text(_label(group)), _steps(group), str(seeds), _gaps(group), Text(status, style=style))
+        table.add_row(Text(_label(group)), _steps(group), seeds, _gaps(group), Text(status, style=style))
     screen.print(table)
     if len(groups) > MOST_ROWS:
         screen.print(f"… and {len(groups) - MOST_ROWS} more (summary.csv has all)")

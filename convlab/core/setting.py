@@ -9,6 +9,7 @@ from typing import Any, Literal
 from convlab.core.errors import Unknown
 from convlab.core.expression import Expression
 
+EXACT_EXPECTATION = "exact expectation"  # the trait of a run whose numbers are expectations, computed without seeds
 How = Literal["exact", "computed", "upper bound", "lower bound", "estimated"]
 
 

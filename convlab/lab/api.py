@@ -193,7 +193,7 @@ def _index(
             {
                 "label": cell.label,
                 "facts": dict(cell.facts),
-                "seeds": 1 if "exact oracle" in each.setting.traits else experiment.seeds,
+                "seeds": experiment.seeds if each.random else 1,
                 "tasks": [path.name for path in found.get(index, ())],
             }
             for index, (cell, each) in enumerate(zip(grid, settled, strict=True))

@@ -11,7 +11,7 @@ from typing import Any
 from convlab.lab.catalog import CATALOG, Catalog
 from convlab.lab.faults import given
 from convlab.lab.signature import Parameter
-from convlab.lab.spec import Claim, Experiment, OptimizerPart, Part
+from convlab.lab.spec import EXACT, SAMPLED, Claim, Experiment, OptimizerPart, Part
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Combination:
     optimizer: OptimizerPart
     horizon: int
     tables: tuple[int, int] = (0, 0)
+    expectation: str = SAMPLED
 
 
 def combinations(experiment: Experiment) -> Iterator[Combination]:
@@ -36,14 +37,25 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
                     continue
                 for part, oracle in itertools.product(unfold(optimizer), unfold(optimizer.oracle)):
                     one = OptimizerPart(part.name, part.parameters, part.label, (), oracle)
-                    for horizon in experiment.horizons:
-                        yield Combination(one_problem, one, horizon, (i, j))
+                    for expectation, horizon in itertools.product(
+                        _expectations(experiment, oracle), experiment.horizons
+                    ):
+                        yield Combination(one_problem, one, horizon, (i, j), expectation)
+
+
+def _expectations(experiment: Experiment, oracle: Part) -> tuple[str, ...]:
+    """In which ways a cell runs; without randomness one run is its own expectation."""
+    return experiment.expectations if oracle.name != "exact" else (SAMPLED,)
 
 
 def count(experiment: Experiment) -> int:
     """How many combinations there are, without making them."""
     pairs = itertools.product(experiment.problems, experiment.optimizers)
-    sizes = (_size(problem) * _size(each) * _size(each.oracle) for problem, each in pairs if each.runs_on(problem))
+    sizes = (
+        _size(problem) * _size(each) * _size(each.oracle) * len(_expectations(experiment, each.oracle))
+        for problem, each in pairs
+        if each.runs_on(problem)
+    )
     return sum(sizes) * len(experiment.horizons)
 
 
@@ -71,6 +83,7 @@ def facts(cell: Combination, catalog: Catalog = CATALOG) -> dict[str, Any]:
         "oracle": cell.optimizer.oracle.name,
         "label": cell.optimizer.label,
         "horizon": cell.horizon,
+        "expectation": cell.expectation if cell.optimizer.oracle.name != "exact" else EXACT,
     }
 
 

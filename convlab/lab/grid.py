@@ -12,7 +12,7 @@ import numpy as np
 from convlab.core.theorem import Theorem
 from convlab.lab import catalog
 from convlab.lab import claims as written
-from convlab.lab.spec import MODEL_FIGURES, Experiment, Part
+from convlab.lab.spec import EXACT, MODEL_FIGURES, SAMPLED, Experiment, Part
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Cell:
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)  # what a claim may ask of it
     tables: tuple[int, int] = field(default=(0, 0), compare=False)  # of the file: [[problem]] and [[optimizer]]
     label: str = ""
+    expectation: str = SAMPLED
     models: bool = False  # whether the quadratic model of each step is measured
 
     def to_json(self) -> dict[str, Any]:
@@ -44,6 +45,7 @@ class Cell:
             "dtype": self.dtype,
             "sweep": self.sweep,
             **({"models": True} if self.models else {}),
+            **({"expectation": EXACT} if self.expectation == EXACT else {}),
         }
 
 
@@ -83,6 +85,7 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
             sweep=sweep,
             facts=facts,
             tables=each.tables,
+            expectation=each.expectation,
             models=_models(experiment, facts),
         )
         for each in written.combinations(experiment)
@@ -125,6 +128,8 @@ def _labelled(found: list[Cell]) -> tuple[Cell, ...]:
             varying = _varying(cell.problem, [c.problem for c in found if c.problem.name == cell.problem.name])
             where = cell.problem.label or cell.problem.name
             words.append("on " + ", ".join([where, *(f"{name} = {_short(value)}" for name, value in varying)]))
+        if cell.expectation == EXACT and any(other.expectation == SAMPLED for other in kin):
+            words.append("exact expectation")
         label = ", ".join([cell.optimizer.label or cell.optimizer.name, *words])
         labelled.append(dataclasses.replace(cell, label=label))
     return tuple(labelled)
@@ -151,6 +156,6 @@ def groups(found: Iterable[Cell]) -> list[tuple[int, ...]]:
     """The cells that are judged together: those that differ in the horizon alone."""
     together: dict[str, list[int]] = {}
     for index, cell in enumerate(found):
-        key = repr((_key(cell.problem), _key(cell.optimizer), _key(cell.oracle)))
+        key = repr((_key(cell.problem), _key(cell.optimizer), _key(cell.oracle), cell.expectation))
         together.setdefault(key, []).append(index)
     return [tuple(indices) for indices in together.values()]

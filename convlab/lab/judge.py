@@ -11,7 +11,7 @@ import numpy as np
 
 from convlab.core.errors import Unknown
 from convlab.core.results import Kind
-from convlab.core.setting import Setting
+from convlab.core.setting import EXACT_EXPECTATION, Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import Ruling, Verdict
@@ -20,9 +20,7 @@ from convlab.lab.rates import measured_rate
 from convlab.lab.readings import CLEAR, Reading, exp, logs, pairs, readings
 
 ALPHA = 0.01  # probability that any of an expectation's simultaneous limits, over all checkpoints, misses
-_FROM_BELOW = frozenset(
-    {"mu", "mu_PL"}
-)  # constants in which upper bounds decrease: a proven lower bound of them is sound
+_FROM_BELOW = frozenset({"mu", "mu_PL"})  # upper bounds decrease in them: a proven lower bound of them is sound
 _MEASURED_AS = {"decrease": "gap", "observed_M": "model_error"}
 _UNMEASURED = {
     "decrement2": "R is not self-concordant",
@@ -123,6 +121,8 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
             return (
                 f"only {'an' if how[0] in 'eu' else 'a'} {'estimate' if how == 'estimated' else how} of {name} is known"
             )
+    if theorem.sense == "every run" and EXACT_EXPECTATION in setting.traits:
+        return "it speaks of every run, and here expectations alone were computed"
     if theorem.output not in trace.measured:
         return f"it speaks of the output '{theorem.output}', which was not measured: add it to the outputs of [run]"
     for quantity in (theorem.quantity, theorem.given or theorem.quantity):
@@ -151,7 +151,7 @@ def _nothing_to_judge(theorem: Theorem, traces: Sequence[Trace]) -> str:
 
 
 def _on_the_mean(theorem: Theorem, trace: Trace) -> bool:
-    return theorem.sense == "expectation" and "exact oracle" not in trace.setting.traits
+    return theorem.sense == "expectation" and not {"exact oracle", EXACT_EXPECTATION} & trace.setting.traits
 
 
 def _points(theorem: Theorem, traces: Sequence[Trace]) -> list[_Point]:
@@ -216,6 +216,7 @@ def _rule(theorem: Theorem, traces: Sequence[Trace], points: Sequence[_Point]) -
         return "inconclusive", f"at all {len(points)} points the bound lies below the rounding floor"
     worst = _worst(theorem, judged)
     who = f"the mean of {seeds} seeds, over the bound," if mean else "measured/bound"
+    who = "the exact expectation, over the bound," if EXACT_EXPECTATION in traces[0].setting.traits else who
     extreme = "at most" if theorem.kind == "upper" else "at least"
     why = f"{who} is {extreme} {_number(worst.log_ratio)} ({_at(worst, several)})"
     left = len(points) - len(judged)

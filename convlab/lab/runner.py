@@ -14,8 +14,9 @@ import jax
 import numpy as np
 
 from convlab.core.problem import Problem
+from convlab.core.setting import EXACT_EXPECTATION
 from convlab.core.trace import Trace
-from convlab.lab import loop, quadratic_model
+from convlab.lab import loop, moments, quadratic_model
 from convlab.lab.measure import errors, floors, measure, relative_errors
 from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
@@ -40,6 +41,8 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
     ``advance(n, label)`` is called as n further steps × runs are done. Must be called within `environment.numerics`.
     """
     first = batch.first
+    if EXACT_EXPECTATION in first.setting.traits:
+        return [_expected(task.settled, advance) for task in batch.tasks]
     problem = jax.device_put(_cast(first.problem, first.cell.dtype))
     width = max(2, seeds[1] - seeds[0]) if batch.random else 1  # a batch of one seed has other last bits than of many
     keys = _keys(first, np.arange(seeds[0], seeds[0] + width))
@@ -70,6 +73,13 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
         )
         for column, task in enumerate(batch.tasks)
     ]
+
+
+def _expected(settled: Settled, advance: Callable[[int, str], None]) -> Trace:
+    """The trace of a cell whose expectations are computed: one row of numbers, and no seed."""
+    measured = moments.expected(settled.problem, settled.cell, settled.setting.step_size)
+    advance(settled.cell.horizon, settled.cell.label)
+    return _trace(settled, (0,), measured, None)
 
 
 def _decrement_is_wanted(problem: Problem) -> bool:

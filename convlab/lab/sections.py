@@ -13,7 +13,7 @@ from convlab.lab.claims import Index, combinations, count, facts
 from convlab.lab.faults import Faults, given
 from convlab.lab.figures import read_figures
 from convlab.lab.parts import Reader, is_line, read_optimizer, read_oracle, read_problem
-from convlab.lab.spec import Experiment, Key, OptimizerPart, Part, output_parts
+from convlab.lab.spec import EXACT, SAMPLED, Experiment, Key, OptimizerPart, Part, output_parts
 
 TOP = ("title", "hypothesis", "lesson", "problem", "optimizer", "oracle", "run", "claim", "figures", "quick")
 LONGEST_HORIZON = 10**9
@@ -21,7 +21,7 @@ MOST_CELLS = 10_000
 _MOST_SEEDS = 1_000_000
 _LONGEST_EVERY_STEP = 1_000_000  # steps, where each is a checkpoint
 _DATA_SUFFIXES = (".csv", ".npz", ".svm", ".svmlight", ".libsvm", ".txt", ".tsv", ".dat", ".data")
-RUN = ("horizon", "seeds", "outputs", "checkpoints", "every_step", "pairs", "dtype", "device")
+RUN = ("horizon", "seeds", "expectation", "outputs", "checkpoints", "every_step", "pairs", "dtype", "device")
 
 
 def experiment_of(reader: Reader, tables: Mapping[str, Any], name: str, path: Path) -> Experiment | None:
@@ -148,6 +148,8 @@ def _run(reader: Reader, table: Any) -> dict[str, Any]:
             run[key] = table[key]
             if table[key] not in choices:
                 faults.add(("run", key), f"{given(table[key])} is no choice; allowed: {', '.join(choices)}")
+    if "expectation" in table:
+        run["expectations"] = _expectations(faults, table["expectation"])
     if "outputs" in table:
         run["outputs"] = _outputs(reader, table["outputs"])
     return run
@@ -166,6 +168,22 @@ def _horizons(faults: Faults, table: Mapping[str, Any]) -> tuple[int, ...]:
     good = [v for i, v in enumerate(written) if _whole(faults, (*key, i), v, 1, LONGEST_HORIZON)]
     _refuse_twice(faults, key, good)
     return tuple(good)
+
+
+def _expectations(faults: Faults, written: Any) -> tuple[str, ...]:
+    """Sampled or exact, or a list of both: each random cell then runs in both ways."""
+    key: Key = ("run", "expectation")
+    listed = written if isinstance(written, list) else [written]
+    for index, each in enumerate(listed):
+        if each not in (SAMPLED, EXACT):
+            place = (*key, index) if isinstance(written, list) else key
+            faults.add(
+                place, f'{given(each)} is no choice; allowed: "{SAMPLED}" (over seeds), "{EXACT}" (without seeds)'
+            )
+    if not listed:
+        faults.add(key, "an empty list: a list is an axis, with at least one value")
+    _refuse_twice(faults, key, listed)
+    return tuple(each for each in listed if each in (SAMPLED, EXACT))
 
 
 def _outputs(reader: Reader, written: Any) -> tuple[str, ...]:

@@ -19,12 +19,12 @@ from convlab.core.optimizer import params_are_judged
 from convlab.core.oracle import Oracle
 from convlab.core.output import Output
 from convlab.core.problem import Problem
-from convlab.core.setting import Hyper, Known, Setting
-from convlab.lab import catalog
+from convlab.core.setting import EXACT_EXPECTATION, Hyper, Known, Setting
+from convlab.lab import catalog, moments
 from convlab.lab.building import build_problem, finite, load, real, signature_of
 from convlab.lab.grid import Cell
 from convlab.lab.program import Program
-from convlab.lab.spec import FROM_PROBLEM, Key, Part, output_parts
+from convlab.lab.spec import EXACT, FROM_PROBLEM, Key, Part, output_parts
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Settled:
     program: Program
     hyper: Mapping[str, Any]
     setting: Setting
+
+    @property
+    def random(self) -> bool:
+        """Whether a run says less than its expectation, so that seeds are needed."""
+        return not {"exact oracle", EXACT_EXPECTATION} & self.setting.traits
 
 
 _RESTS_ON = {"L": "smooth", "L_max": "smooth", "mu": "strongly convex", "M": "Lipschitz Hessian", "G": "Lipschitz"}
@@ -80,6 +85,10 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
         traits |= about.traits(hyper, {**options, **handed})
     with _said_at("optimizer", cell.tables[1]):  # what the optimizer itself refuses is told before anything runs
         build(**options, **{name: each.value if each.constant else each.at for name, each in hyper.items()})
+    if cell.expectation == EXACT:
+        with _said_at("run", "expectation"):
+            moments.require_computable(problem, cell, traits)
+        implied |= {EXACT_EXPECTATION}
     judged = getattr(about, "judged", params_are_judged)
     program, traced = _program(cell, build, judged, hyper, options, bool(handed))
     setting = Setting(

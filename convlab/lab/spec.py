@@ -25,6 +25,7 @@ KNOWN_NAMES = (
 FIGURES: tuple[str, ...] = ("gap_curves", "bound_ratio")  # what a run draws unless [figures] says otherwise
 MODEL_FIGURES = ("quadratic_model",)  # those that read what is measured of each step's quadratic model
 FROM_PROBLEM = ("prox", "lmo", "project", "risk_star")  # parameters that the lab hands over, never an experiment file
+SAMPLED, EXACT = "sampled", "exact"  # an expectation is a mean over seeds, or computed without any
 EXPECTATIONS: tuple[Ruling, ...] = ("holds", "violated", "inconclusive", "not applicable")  # as in core.verdict
 
 
@@ -123,6 +124,7 @@ class Experiment:
     optimizers: tuple[OptimizerPart, ...]
     horizons: tuple[int, ...]
     seeds: int = 32
+    expectations: tuple[str, ...] = (SAMPLED,)
     outputs: tuple[str, ...] = ("last",)
     checkpoints: int = 60
     every_step: bool = False
@@ -161,6 +163,7 @@ class Experiment:
             "optimizers": [part.to_json() for part in self.optimizers],
             "horizons": list(self.horizons),
             "seeds": self.seeds,
+            **({"expectations": list(self.expectations)} if self.expectations != (SAMPLED,) else {}),
             "outputs": list(self.outputs),
             "checkpoints": self.checkpoints,
             "every_step": self.every_step,

@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 from convlab.lab import catalog, environment, store
+from convlab.lab.grid import Cell
 from convlab.lab.settle import Settled
-from convlab.lab.spec import output_parts
+from convlab.lab.spec import EXACT, output_parts
 
 _MOST_RUNS = 4096  # runs of one batch; from 16 to 4096 the time per run is flat
 _SEEDS = 16  # seeds that a full batch has room for, at least
@@ -43,7 +44,7 @@ class Batch:
 
     @property
     def random(self) -> bool:
-        return "exact oracle" not in self.first.setting.traits
+        return self.first.random
 
 
 def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
@@ -51,12 +52,12 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
     together: dict[Any, list[int]] = {}
     for index, each in enumerate(settled):
         cell = each.cell
-        same = (cell.horizon, cell.checkpoints, cell.dtype, cell.models)
+        same = (cell.horizon, cell.checkpoints, cell.dtype, cell.models, cell.expectation)
         key = (id(each.problem), repr(cell.oracle), each.program, *same)
         together.setdefault(key, []).append(index)
     found = []
     for indices in together.values():
-        exact = "exact oracle" in settled[indices[0]].setting.traits
+        exact = not settled[indices[0]].random
         runs = _most_runs(settled[indices[0]])
         wide = max(1, runs // (1 if exact else _SEEDS))  # not by the seeds asked for: more of them extend a run
         for low in range(0, len(indices), wide):
@@ -94,21 +95,22 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
             "device": device,
             "threads": environment.threads(),
             "versions": environment.versions(),
-            "sources": _sources(names, cell.outputs, cell.models),
+            "sources": _sources(names, cell),
         }
     )
 
 
-def _sources(names: Mapping[str, str], outputs: Sequence[str], models: bool) -> str:
+def _sources(names: Mapping[str, str], cell: Cell) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
     paths = {
         root / "lab" / f"{name}.py" for name in ("loop", "program", "measure", "runner", "settle", "building", "grid")
     }
-    paths |= {root / "lab" / "quadratic_model.py"} if models else set()
+    paths |= {root / "lab" / "quadratic_model.py"} if cell.models else set()
+    paths |= {root / "lab" / "moments.py"} if cell.expectation == EXACT else set()
     paths |= {root / "calculus" / f"{name}.py" for name in ("inputs", "derivatives", "directional", "remainder")}
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
-    paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in outputs}
+    paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in cell.outputs}
     paths |= set((root / "outputs").glob("_*.py"))
     for kind, name in names.items():
         paths |= {root / kind / f"{name}.py", *(root / kind).glob("_*.py")}

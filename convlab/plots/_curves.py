@@ -9,7 +9,7 @@ import numpy as np
 
 from convlab.core.errors import ConvlabError
 from convlab.core.results import Results
-from convlab.core.setting import Setting
+from convlab.core.setting import EXACT_EXPECTATION, Setting
 from convlab.core.trace import Trace
 from convlab.plots._statistics import statistics
 from convlab.plots._style import Style
@@ -182,7 +182,7 @@ def seeds(traces: list[Trace]) -> str:
     words = []
     if counts[-1] > 1:
         words.append("–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1]))) + " seeds")
-    elif traces[0].setting.oracle != "exact":
+    elif traces[0].setting.oracle != "exact" and EXACT_EXPECTATION not in traces[0].setting.traits:
         words.append("1 seed")
     gone = sum(trace.status.count("diverged") for trace in traces)
     total = sum(len(trace.status) for trace in traces)
