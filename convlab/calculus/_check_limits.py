@@ -53,7 +53,10 @@ def rounding(values: np.ndarray, middle: np.ndarray, unit: float) -> Rounding:
     scatter[-COLUMNS + 1 :] = scatter[-2 * COLUMNS + 2 : -COLUMNS + 1].max(axis=0)  # these have too few neighbours
     floor = 2 * unit * np.fmax(np.abs(np.where(np.isfinite(values), values, 0.0)), np.abs(middle))
     lost = _lost(values, middle, scatter, floor)
-    size = np.maximum(2 * _windows(scatter, _REACH).max(axis=0), floor)
+    near = np.maximum(2 * _windows(scatter, _REACH).max(axis=0), floor)
+    size = np.maximum.accumulate(near[::-1])[
+        ::-1
+    ]  # steps of few digits may hide it, but it is no less than at finer ones
     finest = np.maximum(np.maximum(2 * scatter[-8:].max(axis=0), floor[-8:].max(axis=0)), lost.max(axis=0))
     return Rounding(size, size <= _RISE * finest, np.minimum(size, np.maximum(finest, floor)), lost)
 
@@ -70,14 +73,16 @@ def _lost(values: np.ndarray, middle: np.ndarray, scatter: np.ndarray, floor: np
     drops[1:] = (change[1:] * 100 < change[:-1]) & np.isfinite(change[:-1])
     calm = scatter <= 30 * floor
     falls = np.zeros(values.shape, bool)
-    falls[1:] = calm[1:] & (scatter[:-1] > 3e3 * floor[1:])  # of a smooth f it falls by 2⁵ at most
+    falls[1:] = calm[1:] & (scatter[:-1] > 200 * np.maximum(scatter[1:], floor[1:]))  # by 2⁵ where f is smooth
     for k in np.flatnonzero((drops | falls).any(axis=1)):
         if not 10 <= k < len(values) - 1:
             continue
         above = scatter[max(k - 11, 0) : k - 3]
         typical = np.median(above, axis=0)
         even = (above.max(axis=0) < 30 * typical) & (np.sum(above > typical / 30, axis=0) > 0.7 * len(above))
-        rates = np.diff(np.log2(np.maximum(above, 1e-300)), axis=0)
+        logs = np.log2(np.maximum(above, 1e-300))
+        half, rates = len(logs) // 2, np.diff(logs, axis=0)
+        even &= np.mean(logs[:half], axis=0) - np.mean(logs[half:], axis=0) < 0.6 * half  # kinks at a distance: like h
         same = (np.abs(np.diff(rates, axis=0)) < 0.1) & (np.abs(rates[1:]) > 0.2)
         even &= ~(same[:-1] & same[1:]).any(axis=0)  # a power of h is no scatter
         quiet = falls[k] & even & (typical > 3e4 * floor[k]) & calm[k : k + COLUMNS].all(axis=0)

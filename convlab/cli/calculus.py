@@ -33,7 +33,7 @@ _out = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("results/calculus"),
     show_default=True,
-    help="Folder that figures are written to.",
+    help="Folder that a figure is written to.",
 )
 
 
@@ -80,21 +80,15 @@ def check(function: str, at: str | None, shape: str | None, points: int, seed: i
 
 
 def _item_command(item: Item) -> click.Command:
-    def command(out: Path) -> int:
-        return _show(item, out)
+    """Run it, and draw its figure where it has one."""
 
-    text = item.title + ("" if item.figure else ". It has no figure.")
-    return click.Command(item.name, callback=command, params=[_out_option()], help=text, short_help=item.title)
+    def command(out: Path | None = None, table: bool = False) -> int:
+        return _show(item, None if table else out)
 
-
-def _out_option() -> click.Option:
-    return click.Option(
-        ["--out"],
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("results/calculus"),
-        show_default=True,
-        help="Folder that the figure is written to.",
-    )
+    command = click.command(item.name, help=item.title, short_help=item.title)(command)
+    if item.figure:
+        command = _out(click.option("--table", is_flag=True, help="The table alone, without the figure.")(command))
+    return command
 
 
 def _list() -> None:

@@ -67,7 +67,7 @@ ITEMS = (
     Item(
         "tensor_jacobian",
         "The derivative of a matrix by a matrix, and its flattening",
-        r"J_{ijkl}=\frac{\partial A_{ij}}{\partial B_{kl}}\in\mathbb R^{p\times q\times m\times n}",
+        r"J_{ijkl}=\frac{\partial A_{ij}}{\partial B_{kl}}\in\mathbb{R}^{p\times q\times m\times n}",
         ("tensor_jacobian", "flatten_jacobian", "unflatten_jacobian"),
         "tests/calculus/test_derivatives.py",
     ),
@@ -125,7 +125,7 @@ ITEMS = (
     Item(
         "taylor_expectation",
         "Expectations of functions of Gaussian variables by Taylor expansion",
-        r"\mathbb E f(x)\approx\sum_{m}\frac1{2^m m!}\Bigl(\sum_{ij}\Sigma_{ij}\partial_i\partial_j\Bigr)^mf(\mu)",
+        r"\mathbb{E}f(x)\approx\sum_{m}\frac1{2^m m!}\Bigl(\sum_{ij}\Sigma_{ij}\partial_i\partial_j\Bigr)^mf(\mu)",
         ("taylor_expectation", "gauss_hermite_expectation"),
         "tests/calculus/test_expectation.py",
         figure=True,

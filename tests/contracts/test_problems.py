@@ -9,7 +9,8 @@ import inspect
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from convlab.core.problem import displacement, risk_gap, risk_of, squared_norm
+from convlab.calculus.check import check_values
+from convlab.core.problem import Problem, displacement, risk_gap, risk_of, squared_norm
 from convlab.core.setting import Known
 from tests.contracts.problem_cases import (
     CASES,
@@ -46,6 +48,15 @@ from tests.contracts.problem_cases import (
 )
 
 ANNOTATION = re.compile(r"^(float|int|bool|str|Literal\[[^\]]+\]|tuple\[float, \.\.\.\])( \| None)?$")
+
+
+def in_parts(read: Callable[..., Any], problem: Problem, points: np.ndarray) -> np.ndarray:
+    """``read`` at points, N × d, as N × m: in parts of the size that other tests compile it for."""
+    parts = -(-len(points) // PAIRS)
+    filled = np.concatenate([points, np.repeat(points[:1], parts * PAIRS - len(points), axis=0)])
+    return np.concatenate([read(part, problem) for part in np.split(filled, parts)])[: len(points)].reshape(
+        len(points), -1
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -209,20 +220,24 @@ def test_rows_are_unbiased_and_as_convex_and_smooth_as_they_say(case: str) -> No
 
 @every_case
 def test_derivatives_are_those_of_finite_differences(case: str) -> None:
+    """Undecided is what rounding hides: where a risk is all but flat or linear, a derivative far below its scale."""
     problem = example(case)
-    size, height = 1e-5 * size_of(problem), problem.known["initial_gap"].value
-    direction = points_of(case, " direction", 1)[0] - start_of(problem)
-    direction = direction / np.linalg.norm(direction)
-    for theta in points_of(case, "", 5):
-        up, down = theta + size * direction, theta - size * direction
-        slope = float(np.sum(gradient_at(theta, problem) * direction))
-        difference = (float(value_at(up, problem)) - float(value_at(down, problem))) / (2 * size)
-        assert slope == pytest.approx(difference, rel=1e-5, abs=1e-11 * height / size)
+    size, height = size_of(problem), problem.known["initial_gap"].value
+    for seed, theta in enumerate(points_of(case, "", 5)):
+        J = np.asarray(gradient_at(theta, problem))[None]
+        found = check_values(
+            partial(in_parts, values_at, problem), theta, lambda V, J=J: V @ J.T, directions=1, seed=seed
+        )
+        hidden = found.verdict == "undecided" and found.bound <= 1e-6 * height / size
+        assert (found.verdict == "correct" and found.accuracy <= 1e-5) or hidden, f"gradient: {found.why}"
         if "twice differentiable" in problem.traits:
-            hessian = np.asarray(hessians_at(theta[None], problem))[0]
-            difference = (np.asarray(gradient_at(up, problem)) - np.asarray(gradient_at(down, problem))) / (2 * size)
-            scale = problem.known["L"].value if "L" in problem.known else np.linalg.norm(hessian, 2)
-            np.testing.assert_allclose(hessian @ direction, difference, rtol=1e-4, atol=1e-6 * scale)
+            H = np.asarray(hessians_at(theta[None], problem))[0]
+            found = check_values(
+                partial(in_parts, gradients_at, problem), theta, lambda V, H=H: V @ H.T, directions=1, seed=seed
+            )
+            scale = problem.known["L"].value if "L" in problem.known else np.linalg.norm(H, 2)
+            hidden = found.verdict == "undecided" and found.bound <= 1e-6 * scale
+            assert (found.verdict == "correct" and found.accuracy <= 1e-4) or hidden, f"Hessian: {found.why}"
 
 
 @every_case

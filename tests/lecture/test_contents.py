@@ -55,10 +55,12 @@ def test_an_item_runs_and_holds(item: Any, tmp_path: Path, monkeypatch: Any) -> 
     """Its table has rows and every check in it held; its figure has axes with labels and something drawn on them."""
     module = importlib.import_module(f"convlab.lecture.{item.name}")
     assert item.figure == hasattr(module, "draw")
-    arguments = ["--sizes", "3"] if item.name == "identities" else ["--out", str(tmp_path)]
+    drawn = item.figure and item.name != "modes"  # whose map takes half a minute to measure
+    arguments = ["--out", str(tmp_path)] if drawn else ["--table"] if item.figure else []
+    arguments = ["--sizes", "3"] if item.name == "identities" else arguments
     found = CliRunner().invoke(main, ["calculus", item.name, *arguments])
     assert found.exit_code == 0, found.output
     assert len(found.output.splitlines()) >= 4
-    if item.figure:
+    if drawn:
         assert {path.name for path in tmp_path.iterdir()} == {f"{item.name}.svg", f"{item.name}.png"}
         assert all(path.stat().st_size > 10_000 for path in tmp_path.iterdir())
