@@ -74,9 +74,9 @@ def check(function: str, at: str | None, shape: str | None, points: int, seed: i
 
     FUNCTION takes one array. Naming it here allows its code to run.
     """
-    from convlab.lecture import own_derivative
+    from convlab.lecture.own_derivative import run
 
-    return _print(lambda: own_derivative.run(function, at=at, shape=shape, points=points, seed=seed))
+    return _print(lambda: run(function, at=at, shape=shape, points=points, seed=seed))
 
 
 def _item_command(item: Item) -> click.Command:

@@ -125,7 +125,7 @@ ITEMS = (
     Item(
         "taylor_expectation",
         "Expectations of functions of Gaussian variables by Taylor expansion",
-        r"\mathbb{E}f(x)\approx\sum_{m}\frac1{2^m m!}\Bigl(\sum_{ij}\Sigma_{ij}\partial_i\partial_j\Bigr)^mf(\mu)",
+        r"\mathbb{E}f(x)\approx\sum_{m}\frac{1}{2^m m!}\Bigl(\sum_{ij}\Sigma_{ij}\partial_i\partial_j\Bigr)^mf(\mu)",
         ("taylor_expectation", "gauss_hermite_expectation"),
         "tests/calculus/test_expectation.py",
         figure=True,

@@ -43,7 +43,7 @@ def run() -> Shown:
     """xⁿ for several n: derivative, best step and error, measured orders; then kinks, and what is none."""
     rows, well = [], True
     for n in POWERS:
-        found, truth = check_derivative(lambda x, n=n: x**n, _X), n * _X ** (n - 1)
+        found, truth = check_derivative(_power(n), _X), n * _X ** (n - 1)
         well &= found.verdict == "correct" and abs(found.autodiff - truth) <= 16 * _U * truth
         rows.append(
             (
@@ -68,6 +68,10 @@ def run() -> Shown:
             notes.append(f"{name} at {x:g}: {found.why}.")
     header = ("f", "x", "verdict", "derivative", "best h", "its error", "orders, one-sided and central")
     return Shown(header, tuple(rows), tuple(notes), bool(well))
+
+
+def _power(n: int) -> Callable[[jax.Array], jax.Array]:
+    return lambda x: x**n
 
 
 def _orders(one_sided: Slope | None, central: Slope | None) -> str:
