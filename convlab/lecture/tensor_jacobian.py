@@ -13,26 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from convlab.calculus.derivatives import flatten_jacobian, tensor_jacobian, unflatten_jacobian
+from convlab.calculus.identities import IDENTITIES
 from convlab.lecture.shown import Shown, digits
 
 _U = 2.0**-53
+GRAM = next(identity for identity in IDENTITIES if identity.name == "gram_matrix")  # K = RᵀR, four cases
 _C = np.array([[1.0, 2.0, -1.0], [0.5, -3.0, 2.0], [4.0, 1.0, 0.0], [-2.0, 1.5, 1.0]])  # 4×3
-
-
-def _gram(R: jax.Array) -> jax.Array:
-    return R.T @ R
-
-
-def gram_jacobian(R: np.ndarray) -> np.ndarray:
-    """∂K_pq/∂R_ij of K = RᵀR, case by case: R_iq if j = p ≠ q, R_ip if j = q ≠ p, 2R_iq if j = p = q, else 0."""
-    m, n = R.shape
-    J = np.zeros((n, n, m, n))
-    for p in range(n):
-        for q in range(n):
-            for i in range(m):
-                J[p, q, i, p] += R[i, q]
-                J[p, q, i, q] += R[i, p]
-    return J
 
 
 def run() -> Shown:
@@ -42,7 +28,7 @@ def run() -> Shown:
     cases: tuple[tuple[str, str, Callable[[jax.Array], jax.Array], np.ndarray], ...] = (
         ("A = CB", "∂A_ij/∂B_kl = C_ik δ_jl", lambda B: jnp.asarray(_C) @ B, np.einsum("ik,jl->ijkl", _C, eye(2))),
         ("A = Bᵀ", "δ_il δ_jk", lambda B: B.T, np.einsum("il,jk->ijkl", eye(2), eye(3))),
-        ("K = BᵀB", "four cases", _gram, gram_jacobian(B)),
+        ("K = BᵀB", "four cases", GRAM.function, GRAM.derivative(B)),
         ("A = sin B", "δ_ik δ_jl cos B_ij", jnp.sin, np.einsum("ik,jl,ij->ijkl", eye(3), eye(2), np.cos(B))),
     )
     rows, well = [], True
@@ -55,8 +41,8 @@ def run() -> Shown:
         well &= back and error <= 64 * _U * float(np.abs(truth).max())
         rows.append((name, closed, " × ".join(map(str, J.shape)), " × ".join(map(str, matrix.shape)), digits(error)))
     inner = flatten_jacobian(tensor_jacobian(jnp.sin, B), (3, 2))
-    outer = flatten_jacobian(tensor_jacobian(_gram, np.sin(B)), (2, 2))
-    chained = flatten_jacobian(tensor_jacobian(lambda B: _gram(jnp.sin(B)), B), (2, 2))
+    outer = flatten_jacobian(tensor_jacobian(GRAM.function, np.sin(B)), (2, 2))
+    chained = flatten_jacobian(tensor_jacobian(lambda B: GRAM.function(jnp.sin(B)), B), (2, 2))
     error = float(jnp.abs(outer @ inner - chained).max())
     well &= error <= 64 * _U * float(jnp.abs(chained).max())
     rows.append(("K = (sin B)ᵀ sin B", "J_K · J_sin, flattened", "2 × 2 × 3 × 2", "4 × 6 · 6 × 6", digits(error)))
