@@ -131,10 +131,17 @@ def _in_part(found: Compared, outputs: Side, inputs: Side | None) -> str:
     if good.sum() == 1 and good.size > 2:
         at = int(np.flatnonzero(good)[0])
         return f"it is right at {f'the first {side.what}' if at == 0 else side.names[at]} only"
-    names = ", ".join(side.names[i] for i in bad[:_LISTED])
-    more = f" and {bad.size - _LISTED} more {side.what}s" if bad.size > _LISTED else ""
     zero = "" if wrong[bad].any() else ", and zero there"
-    return f"it is wrong at {names}{more} alone{zero}"
+    return f"it is wrong at {_listed(side, bad)} alone{zero}"
+
+
+def _listed(side: Side, bad: np.ndarray) -> str:
+    """The names of the entries, those of a whole array of a tree as that array's."""
+    arrays = [name.rpartition("[")[0] or name for name in side.names]
+    whole = {array for array in arrays if all(i in bad for i, other in enumerate(arrays) if other == array)}
+    names = list(dict.fromkeys(arrays[i] if arrays[i] in whole else side.names[i] for i in bad))
+    more = f" and {len(names) - _LISTED} more {side.what}s" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _factors(found: Compared, outputs: Side, inputs: Side | None) -> str:

@@ -54,9 +54,7 @@ def rounding(values: np.ndarray, middle: np.ndarray, unit: float) -> Rounding:
     floor = 2 * unit * np.fmax(np.abs(np.where(np.isfinite(values), values, 0.0)), np.abs(middle))
     lost = _lost(values, middle, scatter, floor)
     near = np.maximum(2 * _windows(scatter, _REACH).max(axis=0), floor)
-    size = np.maximum.accumulate(near[::-1])[
-        ::-1
-    ]  # steps of few digits may hide it, but it is no less than at finer ones
+    size = np.maximum.accumulate(near[::-1])[::-1]  # no less than at finer steps, even where their digits align
     finest = np.maximum(np.maximum(2 * scatter[-8:].max(axis=0), floor[-8:].max(axis=0)), lost.max(axis=0))
     return Rounding(size, size <= _RISE * finest, np.minimum(size, np.maximum(finest, floor)), lost)
 

@@ -170,8 +170,7 @@ def flat_values(f: Function, layout: Layout, flat: Any) -> Any:
 
 def complex_values(f: Function, layout: Layout, point: np.ndarray) -> np.ndarray:
     """f at a complex point, n; the caller looks at whether the result is complex at all."""
-    dtype = jnp.result_type(_dtype(layout), jnp.complex64)
-    return np.asarray(_complex_values(f, layout, jnp.asarray(point, dtype)))
+    return np.asarray(_complex_values(f, layout, jnp.asarray(point, _complex(_dtype(layout)))))
 
 
 def _mapped(program: Any, f: Function, layout: Layout, rows: np.ndarray, *rest: np.ndarray) -> np.ndarray:
@@ -216,7 +215,11 @@ def _dtype(layout: Layout) -> Any:
 
 def _like(part: Any, dtype: str) -> Any:
     """The leaf's own type; for complex points its complex one."""
-    return dtype if not jnp.iscomplexobj(part) else jnp.result_type(dtype, jnp.complex64)
+    return dtype if not jnp.iscomplexobj(part) else _complex(jnp.dtype(dtype))
+
+
+def _complex(dtype: Any) -> Any:
+    return jnp.complex128 if dtype.itemsize == 8 else jnp.complex64
 
 
 def _power_of_two(x: np.ndarray) -> np.ndarray:

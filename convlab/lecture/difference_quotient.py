@@ -92,26 +92,38 @@ def draw() -> Figure:
 
 
 def _vee(axes: Axes) -> None:
-    h = 2.0 ** -np.arange(0.0, 60.0)
+    h = np.geomspace(1.0, 1e-16, 81)
     errors = difference_errors(jnp.sin, 1.0, 1.0, h, math.cos(1.0))
     rounding = _U * math.sin(1.0) / h
-    for place, (name, error, best) in enumerate(
-        (("one-sided", errors.one_sided, _U**0.5), ("central", errors.central, _U ** (1 / 3)))
-    ):
-        slope = truncation_slope(h, error, rounding)
-        seen = np.where(error > 0, error, np.nan)
-        axes.loglog(h, seen, color=figures.COLOURS[place], linewidth=1.2, label=f"{name}: slope {slope}")
-        axes.axvline(best, color=figures.COLOURS[place], linewidth=0.8, linestyle=":")
+    axes.loglog(h, rounding, color=figures.GREY, linewidth=1.0, linestyle="--")
+    _beside(axes, 3e-16, 2e-10, "rounding\n$u\\,|f|/h$,\nslope −1", figures.GREY, "left")
+    curves = (
+        ("one-sided", errors.one_sided, _U**0.5, "$h=\\sqrt{u}$", (4e-2, 3.0), "right"),
+        ("central", errors.central, _U ** (1 / 3), "$h=u^{1/3}$", (1.5, 3e-10), "right"),
+    )
+    for place, (name, error, best, told, (x, y), side) in enumerate(curves):
+        colour = figures.COLOURS[place]
+        axes.loglog(h, np.where(error > 0, error, np.nan), color=colour, linewidth=1.2)
+        _beside(axes, x, y, f"{name}\n{_in_two_lines(truncation_slope(h, error, rounding))}", colour, side)
+        axes.axvline(best, ymin=0.1, color=colour, linewidth=0.8, linestyle=":")
+        axes.text(best, 2e-19, told, fontsize=figures.TINY, color=colour, ha="center", va="top")
     if errors.complex_step is not None:
-        stepped = np.where(errors.complex_step > 0, errors.complex_step, np.nan)
-        axes.loglog(h, stepped, color=figures.COLOURS[2], linewidth=1.2, linestyle=(0, (3, 3)), label="complex step")
-    axes.loglog(h, rounding, color=figures.GREY, linewidth=1.0, linestyle="--", label="$u\\,|f|/h$")
-    axes.text(0.6 * _U**0.5, 3e3, "$\\sqrt{u}$", fontsize=figures.TINY, ha="right", va="top")
-    axes.text(1.6 * _U ** (1 / 3), 3e3, "$u^{1/3}$", fontsize=figures.TINY, ha="left", va="top")
-    axes.set(xlabel="step $h$", ylabel="error of the quotient", ylim=(1e-23, 1e4))
+        error, colour = errors.complex_step, figures.COLOURS[2]
+        axes.loglog(h, np.where(error > 2 * _U, error, np.nan), color=colour, linewidth=1.2, linestyle=(0, (3, 3)))
+        told = _in_two_lines(truncation_slope(h, error, np.full(h.shape, _U)))
+        _beside(axes, 9e-6, 1e-16, f"complex step\n{told}", colour, "left")
+    axes.set(xlabel="step $h$", ylabel="error of the quotient", ylim=(1e-20, 1e2))
     axes.set_title("$\\sin$ at $1$", fontsize=figures.SMALL)
     axes.grid(True)
-    axes.legend(frameon=False, fontsize=figures.TINY, loc="lower left")
+
+
+def _beside(axes: Axes, x: float, y: float, told: str, colour: str, side: str) -> None:
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+    axes.text(x, y, told, fontsize=figures.TINY, color=colour, ha=side, va="center", bbox=box)
+
+
+def _in_two_lines(slope: Slope | None) -> str:
+    return "no slope" if slope is None else f"slope {str(slope).replace(' ', chr(10), 1)}"
 
 
 def _sides(axes: Axes) -> None:

@@ -25,24 +25,61 @@ from convlab.lecture.shown import Shown, digits
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _MOST_NUMBERS = 10_000  # of a point
 _SHORT = 28  # letters of a point in the table
+_TRIES = 20  # random points for each one wanted, where f is not finite at all of them
 _WORST_FIRST = ("wrong", "not differentiable", "undecided", "correct")
+
+
+_Checked = tuple[np.ndarray, DerivativeCheck]
+
+
+class _NotFiniteError(CalculusError):
+    """f is NaN or infinite at a point."""
 
 
 def run(function: str, *, at: str | None = None, shape: str | None = None, points: int = 5, seed: int = 0) -> Shown:
     """Check the function "package.module:name" at one point, or at random normal points of a shape (a number, unless
-    ``shape`` is given, such as "3" or "2x3"). CalculusError in one line where an argument does not fit."""
+    ``shape`` is given, such as "3" or "2x3") where it is finite. CalculusError in one line where an argument does not
+    fit."""
     if at is not None and shape is not None:
         raise CalculusError("check: --at gives the point, and --shape the shape of random ones; give one of them")
     f = loaded(function)
-    where = [_written(at)] if at is not None else _random(_shape(shape), points, seed)
-    try:
-        found = [check_derivative(f, x) for x in where]
-    except CalculusError as error:
-        hint = "" if at is not None or shape is not None else "; --shape 3 or --shape 2x3 tries arrays"
-        raise CalculusError(f"check: {function}: {str(error).removeprefix('check_derivative: ')}{hint}") from None
-    rows = tuple(_row(x, check) for x, check in zip(where, found, strict=True))
+    if at is not None:
+        found, passed = [_checked(function, f, _written(at), "")], 0
+    else:
+        found, passed = _at_random_points(function, f, _shape(shape), points, seed, shape is None)
+    rows = tuple(_row(x, check) for x, check in found)
     header = ("x", "verdict", "entry", "autodiff", "quotients", "known to", "orders")
-    return Shown(header, rows, _notes(found), all(check.verdict == "correct" for check in found))
+    checks = [check for _, check in found]
+    told = (f"{passed} random points more were passed over: f is not finite there.",) if passed else ()
+    return Shown(header, rows, (*_notes(checks), *told), all(check.verdict == "correct" for check in checks))
+
+
+def _at_random_points(
+    function: str, f: Callable[..., Any], shape: tuple[int, ...], points: int, seed: int, any_shape: bool
+) -> tuple[list[_Checked], int]:
+    """As many random normal points as wanted at which f is finite, and how many others were met."""
+    generator, passed = np.random.default_rng(seed), 0
+    found: list[_Checked] = []
+    while len(found) < points:
+        x = np.asarray(generator.standard_normal(shape))
+        try:
+            found.append(_checked(function, f, x, "; --shape 3 or --shape 2x3 tries arrays" if any_shape else ""))
+        except _NotFiniteError as error:
+            passed += 1
+            if passed >= _TRIES * points:
+                raise CalculusError(f"{error}; it is so at {passed} random points: --at gives one") from None
+    return found, passed
+
+
+def _checked(function: str, f: Callable[..., Any], x: np.ndarray, hint: str) -> _Checked:
+    try:
+        return x, check_derivative(f, x)
+    except CalculusError as error:
+        what = str(error).removeprefix("check_derivative: ")
+        told = f"check: {function}: {what}"
+        if re.match(r"f\(x\)\S* is (NaN|infinite)", what):
+            raise _NotFiniteError(told) from None
+        raise CalculusError(told + hint) from None
 
 
 def loaded(name: str) -> Callable[..., Any]:
@@ -109,11 +146,6 @@ def _shape(written: str | None) -> tuple[int, ...]:
     if not 0 < np.prod(shape, dtype=float) <= _MOST_NUMBERS:
         raise CalculusError(f"check: --shape {written[:60]} should hold 1 to {_MOST_NUMBERS} numbers")
     return shape
-
-
-def _random(shape: tuple[int, ...], points: int, seed: int) -> list[np.ndarray]:
-    generator = np.random.default_rng(seed)
-    return [np.asarray(generator.standard_normal(shape)) for _ in range(points)]
 
 
 def _row(x: np.ndarray, check: DerivativeCheck) -> tuple[str, ...]:

@@ -40,6 +40,12 @@ def scaled(x, by=2.0):
 def loud(x):
     raise RuntimeError("first line\\nsecond line")
 
+def halfline(x):
+    return jnp.log(x)
+
+def nowhere(x):
+    return jnp.log(-1.0 - x ** 2)
+
 number = 3.0
 """
 
@@ -64,6 +70,13 @@ def test_a_right_rule_passes(check: Any) -> None:
         assert "5 of 5 points correct" in found.output
         assert found.output.count(" correct ") >= 5
     assert "1 of 1 point correct" in check("my_rules:softplus", "--at", "-700.0").output
+
+
+def test_random_points_are_those_where_the_function_is_finite(check: Any) -> None:
+    found = check("my_rules:halfline", "--points", "4")
+    assert found.exit_code == 0, found.output
+    assert "4 of 4 points correct" in found.output
+    assert "random points more were passed over: f is not finite there." in found.output
 
 
 def test_a_wrong_rule_fails_and_is_explained(check: Any) -> None:
@@ -91,6 +104,8 @@ def test_a_wrong_rule_fails_and_is_explained(check: Any) -> None:
         (("my_rules:two",), "'my_rules:two' needs 2 arguments; it should be a function of one array"),
         (("my_rules:product",), "f fails at x, of shape (): IndexError"),
         (("my_rules:product",), "--shape 3 or --shape 2x3 tries arrays"),
+        (("my_rules:nowhere",), "f(x) is NaN; x should lie where f is defined; it is so at 100 random points"),
+        (("my_rules:halfline", "--at", "-1.0"), "f(x) is NaN; x should lie where f is defined"),
         (("my_rules:loud",), "f fails at x, of shape (): RuntimeError: first line"),
         (("my_rules:flipped", "--at", "[1.0, oops]"), "--at '[1.0, oops]' is no number or list of numbers"),
         (("my_rules:flipped", "--at", "[1e999]"), "should hold 1 to 10000 finite numbers"),
