@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from convlab.calculus import _check_samples
-from convlab.calculus._check_findings import NOISE, SMOOTH, STAIRS, Findings, Place, find
+from convlab.calculus._check_findings import EDGE, NOISE, SMOOTH, STAIRS, Findings, Place, find
 from convlab.calculus._check_samples import Samples
 
 _LEAST = 24  # steps that there have to be
@@ -39,13 +39,14 @@ def look(samples: Samples) -> dict[Place, tuple[Findings, Place]]:
 
 
 def merge(base: Findings, directions: np.ndarray, deeper: dict[Place, tuple[Findings, Place]]) -> Findings:
-    """``base`` with what the deeper look found in its ``directions``, where that says more."""
+    """``base`` with what the deeper look found in its ``directions``, where that says more. That f is not finite there
+    is no finding: its own powers underflow."""
     kind, value, error = base.kind.copy(), base.value.copy(), base.error.copy()
     growth, taken = dict(base.growth), {}
     for (d, i), (findings, at) in deeper.items():
         place = (int(directions[d]), i)
         here = (findings.kind[at], findings.value[at], findings.error[at])
-        if here[0] in (NOISE, STAIRS) or not _says_more(here, base, place):
+        if here[0] in (NOISE, STAIRS, EDGE) or not _says_more(here, base, place):
             continue
         kind[place], value[place], error[place] = findings.kind[at], findings.value[at], findings.error[at]
         taken[place] = (findings, at)

@@ -17,14 +17,16 @@ from jax.experimental import jet
 from jax.extend import core
 
 Series = list[jax.Array]  # y, y', y'', …, derivatives and not coefficients: no factorials
-_INLINED = ("jit", "pjit", "closed_call", "custom_vjp_call", "remat", "checkpoint")
+_INLINED = ("jit", "pjit", "closed_call", "remat", "checkpoint")
 _CUSTOM = "custom_jvp_call"
+_REFUSED = ("custom_vjp_call", "custom_lin")  # rules for reverse mode, which a series does not follow
 
 
 def series(f: Callable[..., Any], points: Sequence[Series]) -> list[Series]:
     """The derivatives, in s at 0, of every array that f returns; ``points`` holds those of each argument, up to K.
 
-    Raises NotImplementedError (or what jet raises) where a primitive has no rule: control flow, sorting, linear solves.
+    Raises NotImplementedError (or what jet raises) where a primitive has no rule: control flow, sorting, linear solves,
+    complex numbers, functions with a rule for reverse mode alone.
     """
     closed = jax.make_jaxpr(f)(*[point[0] for point in points])
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # jet's own rules promote
@@ -59,6 +61,8 @@ def _apply(equation: Any, points: list[Series], order: int) -> list[Series]:
     if order and name == _CUSTOM:
         return _integrated(equation, points)
     values = [point[0] for point in points]
+    if order and (name in _REFUSED or any(jnp.iscomplexobj(value) for value in values)):
+        raise NotImplementedError(f"{name} of complex numbers" if name not in _REFUSED else name)
     if not order or not any(jnp.issubdtype(value.dtype, jnp.floating) for value in values):
         return [_filled(value, (), order) for value in _listed(_bound(equation)(*values))]
     primal, rest = jet.jet(  # type: ignore[no-untyped-call]
@@ -72,6 +76,8 @@ def _apply(equation: Any, points: list[Series], order: int) -> list[Series]:
 def _integrated(equation: Any, points: list[Series]) -> list[Series]:
     """y = g(x) from y' = ∂g(x)[x'], of which one order less is needed."""
     call = _bound(equation)
+    if any(jnp.iscomplexobj(point[0]) for point in points):
+        raise NotImplementedError("a custom function of complex numbers")
     moving = [index for index, point in enumerate(points) if jnp.issubdtype(point[0].dtype, jnp.floating)]
 
     def rate(*both: Any) -> list[Any]:

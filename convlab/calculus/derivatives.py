@@ -36,7 +36,7 @@ def value_and_gradient(f: Function, x: Any, where: str = "value_and_gradient") -
     """f(x) and ∇f(x), the gradient as in `gradient`, from one sweep. ``where`` names the caller in errors."""
     x = inputs.point(where, x)
     inputs.output(where, f, x, scalar=_TAKE)
-    found: tuple[jax.Array, Any] = jax.value_and_grad(f)(x)
+    found: tuple[jax.Array, Any] = inputs.differentiated(where, jax.value_and_grad(f), x)
     return found
 
 
@@ -44,7 +44,7 @@ def jacobian(f: Function, x: Any, mode: Mode = "auto") -> Any:
     """J[i, j] = ∂f_i/∂x_j, outputs first: f: Rⁿ → Rᵐ gives m×n; arrays of shape p×q of m×n give p×q×m×n.
 
     ``mode`` is "forward" (a column per sweep, one for each input), "reverse" (a row per sweep, one for each output), or
-    "auto": forward where there are no more inputs than outputs. For pytrees the output's tree holds the input's, each
+    "auto": forward where there are no more inputs than outputs, and the other one where f has but that. For pytrees the output's tree holds the input's, each
     pair of leaves its block. CalculusError where an argument does not fit.
 
     >>> jacobian(lambda x: jnp.stack([x[0] * x[1], x[0] + x[1], x[1] ** 2]), [2.0, 3.0]).tolist()
@@ -54,9 +54,14 @@ def jacobian(f: Function, x: Any, mode: Mode = "auto") -> Any:
         raise CalculusError(f"jacobian: mode is {inputs.kind(mode)}; it should be 'auto', 'forward' or 'reverse'")
     x = inputs.point("jacobian", x)
     out = inputs.output("jacobian", f, x)
-    if mode == "auto":
-        mode = "forward" if count(x) <= count(out) else "reverse"
-    return jax.jacfwd(f)(x) if mode == "forward" else jax.jacrev(f)(x)
+    modes = {"forward": jax.jacfwd(f), "reverse": jax.jacrev(f)}
+    if mode != "auto":
+        return inputs.differentiated("jacobian", modes[mode], x)
+    cheap, other = ("forward", "reverse") if count(x) <= count(out) else ("reverse", "forward")
+    try:
+        return inputs.differentiated("jacobian", modes[cheap], x)
+    except CalculusError:  # a custom_vjp has no forward mode, a loop of unknown length no reverse mode
+        return inputs.differentiated("jacobian", modes[other], x)
 
 
 def hessian(f: Function, x: Any) -> Any:
@@ -71,7 +76,7 @@ def hessian(f: Function, x: Any) -> Any:
     """
     x = inputs.point("hessian", x)
     inputs.output("hessian", f, x)
-    return unchecked_hessian(f, x)
+    return inputs.differentiated("hessian", lambda x: unchecked_hessian(f, x), x)
 
 
 def unchecked_hessian(f: Function, x: Any) -> Any:
@@ -105,6 +110,7 @@ def flatten_jacobian(J: Any, output_shape: tuple[int, ...]) -> jax.Array:
     (6, 6)
     """
     J = inputs.array("flatten_jacobian", J, "J")
+    output_shape = inputs.lengths("flatten_jacobian", output_shape, "output_shape")
     if J.shape[: len(output_shape)] != tuple(output_shape):
         raise CalculusError(
             f"flatten_jacobian: J has shape {J.shape}; it should begin with the output's, {tuple(output_shape)}"
@@ -118,8 +124,11 @@ def unflatten_jacobian(matrix: Any, output_shape: tuple[int, ...], input_shape: 
     >>> unflatten_jacobian(jnp.eye(6), (3, 2), (2, 3)).shape
     (3, 2, 2, 3)
     """
+    where = "unflatten_jacobian"
+    output_shape = inputs.lengths(where, output_shape, "output_shape")
+    input_shape = inputs.lengths(where, input_shape, "input_shape")
     wanted = (math.prod(output_shape), math.prod(input_shape))
-    return jnp.reshape(inputs.array("unflatten_jacobian", matrix, "matrix", wanted), (*output_shape, *input_shape))
+    return jnp.reshape(inputs.array(where, matrix, "matrix", wanted), (*output_shape, *input_shape))
 
 
 def jacobian_vector_product(f: Function, x: Any, v: Any) -> Any:
@@ -132,7 +141,8 @@ def jacobian_vector_product(f: Function, x: Any, v: Any) -> Any:
     """
     x = inputs.point("jacobian_vector_product", x)
     inputs.output("jacobian_vector_product", f, x)
-    return jax.jvp(f, (x,), (inputs.alike("jacobian_vector_product", v, "v", x, "x"),))[1]
+    v = inputs.alike("jacobian_vector_product", v, "v", x, "x")
+    return inputs.differentiated("jacobian_vector_product", lambda x, v: jax.jvp(f, (x,), (v,))[1], x, v)
 
 
 def vector_jacobian_product(f: Function, x: Any, u: Any) -> Any:
@@ -146,7 +156,8 @@ def vector_jacobian_product(f: Function, x: Any, u: Any) -> Any:
     where = "vector_jacobian_product"
     x = inputs.point(where, x)
     out = inputs.output(where, f, x)
-    return jax.vjp(f, x)[1](inputs.alike(where, u, "u", out, "f(x)"))[0]
+    u = inputs.alike(where, u, "u", out, "f(x)")
+    return inputs.differentiated(where, lambda x, u: jax.vjp(f, x)[1](u)[0], x, u)
 
 
 def hessian_vector_product(f: Function, x: Any, v: Any) -> Any:
@@ -160,7 +171,8 @@ def hessian_vector_product(f: Function, x: Any, v: Any) -> Any:
     where = "hessian_vector_product"
     x = inputs.point(where, x)
     inputs.output(where, f, x, scalar=_TAKE)
-    return jax.jvp(jax.grad(f), (x,), (inputs.alike(where, v, "v", x, "x"),))[1]
+    v = inputs.alike(where, v, "v", x, "x")
+    return inputs.differentiated(where, lambda x, v: jax.jvp(jax.grad(f), (x,), (v,))[1], x, v)
 
 
 def count(tree: Any) -> int:

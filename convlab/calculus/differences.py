@@ -142,6 +142,8 @@ def difference_errors(f: Function, x: Any, v: Any, h: Any, derivative: Any) -> D
     ([0.5, 0.25], [0.0, 0.0])
     """
     x, v, h = _arguments("difference_errors", f, x, v, h, steps=True)
+    if not h.size or not jax.tree.leaves(x)[0].size:
+        raise CalculusError("difference_errors: x or h holds no number")
     truth = np.asarray(inputs.array("difference_errors", derivative, "derivative", jax.eval_shape(f, x).shape))
 
     def error(quotients: jax.Array) -> np.ndarray:

@@ -47,9 +47,17 @@ def directional_derivatives(f: Function, x: Any, v: Any, order: int, method: Met
                 f"and order = {order} is too high to nest: at most {MOST_NESTED}"
             ) from error
         return _nested_up_to(f, x, v, order)
-    singular = inputs.is_concrete(found) and not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(found))
-    if method == "auto" and singular and order <= MOST_NESTED:
+    leaves = jax.tree.leaves(found) if inputs.is_concrete(found) else []
+    if method == "auto" and order <= MOST_NESTED and not all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
         return _nested_up_to(f, x, v, order)
+    if any(bool(jnp.isnan(leaf).any()) for leaf in leaves):
+        first = next(
+            k for k, each in enumerate(found) if any(bool(jnp.isnan(leaf).any()) for leaf in jax.tree.leaves(each))
+        )
+        raise CalculusError(
+            f"{where}: Taylor mode gives NaN from order {first} on: a singular rule (x ** 3.0 at x <= 0; write x ** 3), "
+            "or factorials beyond the range of float32; float64 or a lower order may do"
+        )
     return found
 
 
@@ -99,7 +107,8 @@ def _nested_up_to(f: Function, x: Any, v: Any, order: int) -> list[Any]:
             "since every level triples the program; method 'taylor mode' goes further"
         )
 
-    found: list[Any] = jax.jit(lambda at: nested_derivatives(f, at, v, order))(x)  # equal parts are computed once
+    program = jax.jit(lambda at: nested_derivatives(f, at, v, order))  # equal parts are computed once
+    found: list[Any] = inputs.differentiated("directional_derivatives", program, x)
     return found
 
 

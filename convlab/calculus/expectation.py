@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -16,7 +15,6 @@ from convlab.calculus.inputs import CalculusError, Function
 
 MOST_ORDER = 8
 MOST_POINTS = 10**6  # of a quadrature rule
-_SLACK = 1e-12  # of the largest eigenvalue: what rounding makes of a zero eigenvalue
 
 
 def taylor_expectation(f: Function, mean: Any, covariance: Any, order: int) -> jax.Array:
@@ -42,12 +40,14 @@ def taylor_expectation(f: Function, mean: Any, covariance: Any, order: int) -> j
     mu, root = _gaussian(where, mean, covariance)
     inputs.output(where, f, mu, single=True)
     order = inputs.whole(where, order, "order", 0, MOST_ORDER)
-    found: jax.Array = _expansion(f, order, mu, root.T if root.ndim else root[None])
+    program = jax.jit(lambda columns: expansion(f, order, mu, columns))
+    found: jax.Array = inputs.differentiated(where, program, root.T if root.ndim else root[None])
     return found
 
 
-@functools.partial(jax.jit, static_argnames=("f", "order"))
-def _expansion(f: Function, order: int, mu: jax.Array, columns: jax.Array) -> jax.Array:
+def expansion(f: Function, order: int, mu: jax.Array, columns: jax.Array) -> jax.Array:
+    """`taylor_expectation` of Σ = AAᵀ, whose ``columns`` are the rows of Aᵀ; unchecked, for use inside programs."""
+
     def spread(g: Function) -> Function:
         """x ↦ Σ_j D²g(x)[a_j, a_j] over the columns a_j."""
 
@@ -89,18 +89,13 @@ def gauss_hermite_expectation(f: Function, mean: Any, covariance: Any, nodes: in
     product = jnp.asarray(product / product.sum(), mu.dtype)
     z = jnp.asarray(grid, mu.dtype)
     points = mu[None] + (z @ root.T if mu.ndim else z[:, 0] * root)
-    found: jax.Array = _weighted(f, points, product)
+    found: jax.Array = jax.jit(lambda points: jnp.tensordot(product, jax.vmap(f)(points), 1))(points)
     return found
-
-
-@functools.partial(jax.jit, static_argnames=("f",))
-def _weighted(f: Function, points: jax.Array, weights: jax.Array) -> jax.Array:
-    return jnp.tensordot(weights, jax.vmap(f)(points), 1)
 
 
 def _gaussian(where: str, mean: Any, covariance: Any) -> tuple[jax.Array, jax.Array]:
     """μ, and A with Σ = AAᵀ: a number of one variable, else V·diag(√λ), the columns being scaled eigenvectors."""
-    mu = inputs.array(where, mean, "mean")
+    mu = inputs.array(where, mean, "mean", some=True)
     if mu.ndim > 1:
         raise CalculusError(f"{where}: mean has shape {mu.shape}; it should have () or (n,)")
     sigma = inputs.array(where, covariance, "covariance", mu.shape * 2).astype(mu.dtype)
@@ -109,11 +104,12 @@ def _gaussian(where: str, mean: Any, covariance: Any) -> tuple[jax.Array, jax.Ar
     matrix = np.asarray(sigma, float).reshape(max(1, mu.size), -1)
     if not np.isfinite(matrix).all():
         raise CalculusError(f"{where}: covariance of shape {sigma.shape} holds numbers that are not finite")
+    slack = 4 * max(1, mu.size) * float(np.finfo(mu.dtype).eps)  # what rounding makes of a zero eigenvalue
     asymmetry = float(np.abs(matrix - matrix.T).max())
-    if asymmetry > _SLACK * float(np.abs(matrix).max()):
+    if asymmetry > slack * float(np.abs(matrix).max()):
         raise CalculusError(f"{where}: covariance is not symmetric: it differs from its transpose by {asymmetry:.3g}")
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    if values[0] < -_SLACK * max(float(values[-1]), 0.0) or values[-1] < 0:
+    if values[0] < -slack * max(float(values[-1]), 0.0) or values[-1] < 0:
         raise CalculusError(
             f"{where}: covariance is not positive semidefinite: its least eigenvalue is {float(values[0]):.6g}"
         )

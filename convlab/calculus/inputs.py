@@ -32,12 +32,35 @@ def point(where: str, x: Any, name: str = "x") -> Any:
     return jax.tree.unflatten(structure, arrays)
 
 
-def array(where: str, value: Any, name: str, shape: tuple[int | None, ...] | None = None) -> jax.Array:
-    """One real floating-point array, of the shape that is asked for (None: any length along that axis)."""
+def array(
+    where: str, value: Any, name: str, shape: tuple[int | None, ...] | None = None, some: bool = False
+) -> jax.Array:
+    """One real floating-point array, of the shape that is asked for (None: any length along that axis), which holds at
+    least one number where ``some``."""
     found = _leaf(where, name, value)
+    if some and not found.size:
+        raise CalculusError(f"{where}: {name} of shape {found.shape} holds no number")
     if shape is not None and not _fits(found.shape, shape):
         raise CalculusError(f"{where}: {name} has shape {found.shape}; it should have {_written(shape)}")
     return found
+
+
+def lengths(where: str, value: Any, name: str) -> tuple[int, ...]:
+    """A shape: a tuple of whole numbers from 0 up."""
+    if not isinstance(value, tuple | list) or not all(isinstance(n, int) and n >= 0 for n in value):
+        raise CalculusError(f"{where}: {name} is {value!r}; it should be a shape, such as (3, 2)")
+    return tuple(value)
+
+
+def differentiated(where: str, derivative: Callable[..., Any], *arguments: Any) -> Any:
+    """What a derivative of a user's function gives, or one line where jax has none: a custom_vjp has no forward mode, a
+    loop of unknown length no reverse mode."""
+    try:
+        return derivative(*arguments)
+    except CalculusError:
+        raise
+    except (TypeError, NotImplementedError, ValueError) as error:
+        raise CalculusError(f"{where}: jax cannot differentiate f like that: {_told(error)}") from error
 
 
 def whole(where: str, value: Any, name: str, least: int, most: int) -> int:
@@ -81,7 +104,7 @@ def output(where: str, f: Any, x: Any, *, scalar: str = "", single: bool = False
         out = jax.eval_shape(seen, x)
     except CalculusError:
         raise
-    except Exception as error:  # whatever a user's function raises
+    except (Exception, SystemExit) as error:  # whatever a user's function raises
         raise CalculusError(f"{where}: {name} fails at x, {shapes(x)}: {_told(error)}") from error
     paths = jax.tree_util.tree_leaves_with_path(raw[-1], is_leaf=lambda leaf: leaf is None)
     for path, leaf in paths:

@@ -68,7 +68,7 @@ def steepest_ascent(f: Function, x: Any, radius: float = 1e-3, seed: int = 0) ->
     ([0.4472, 0.8944], [0.4472, 0.8944])
     """
     where = "steepest_ascent"
-    x = inputs.array(where, x, "x")
+    x = inputs.array(where, x, "x", some=True)
     h = inputs.array(where, radius, "radius", ())
     if not inputs.is_concrete((x, h)):
         raise CalculusError(f"{where}: x is traced; the search needs numbers, so it runs outside jit")

@@ -69,6 +69,7 @@ class TaylorPolynomial:
 
     def remainder(self, x: Any, nodes: int = 20) -> jax.Array:
         """f(x) − T(x) in its integral form, without cancellation; see `taylor_remainder`."""
+        nodes = inputs.whole("TaylorPolynomial.remainder", nodes, "nodes", 1, 1000)
         return taylor_remainder(self.f, self.x0, self._away(x), nodes, self.order)
 
     def remainder_estimate(self, x: Any) -> jax.Array:
@@ -143,7 +144,7 @@ def taylor(f: Function, x0: Any, order: int) -> TaylorPolynomial:
             f"taylor: the tensor of order {order} at x0, {inputs.shapes(x0)}, would hold {size:,} numbers, "
             f"more than {MOST_NUMBERS:,}; taylor_along(f, x0, delta, order) forms none"
         )
-    return TaylorPolynomial(f, x0, _tensors(f, x0, order))
+    return TaylorPolynomial(f, x0, inputs.differentiated("taylor", lambda x: _tensors(f, x, order), x0))
 
 
 def taylor_along(f: Function, x0: Any, delta: Any, order: int) -> tuple[Any, ...]:

@@ -95,7 +95,7 @@ def loaded(name: str) -> Callable[..., Any]:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
             raise CalculusError(f"check: there is no module '{error.name}' here or among what is installed") from None
         raise CalculusError(f"check: '{module_name}' cannot be imported: {error}") from None
-    except Exception as error:  # whatever the user's own code raises
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
         first = next(iter(str(error).splitlines()), "")
         raise CalculusError(f"check: '{module_name}' cannot be imported: {type(error).__name__}: {first}") from None
     for part in path.split("."):
@@ -129,7 +129,8 @@ def _required(function: Callable[..., Any]) -> int:
 
 def _written(at: str) -> np.ndarray:
     try:
-        numbers = np.array(json.loads(at), dtype=float)
+        read = json.loads(at)
+        numbers = np.array(None if isinstance(read, str | bool) else read, dtype=float)
     except (ValueError, TypeError):
         raise CalculusError(f"check: --at '{at[:60]}' is no number or list of numbers, such as [1.0, 2.0]") from None
     if not np.isfinite(numbers).all() or not 0 < numbers.size <= _MOST_NUMBERS:

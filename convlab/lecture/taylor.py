@@ -64,7 +64,7 @@ def draw() -> Figure:
     left.plot(x, np.log1p(x), color="black", linewidth=1.8, label="ln(1 + x)")
     radii = np.geomspace(1e-3, 0.9, 60)
     highest = taylor(jnp.log1p, 0.0, DEGREES[-1])
-    for place, degree in enumerate((0, 1, 2, 3, 4, 6)):
+    for place, degree in enumerate(DEGREES):
         T, colour = highest.truncated(degree), figures.COLOURS[place if place < 3 else place + 1]
         values = np.polyval([float(c) for c in reversed(T.coefficients)], x)
         left.plot(x, values, color=colour, linewidth=1.0, label=f"degree {degree}")

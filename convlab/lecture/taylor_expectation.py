@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from convlab.calculus.expectation import gauss_hermite_expectation, taylor_expectation
+from convlab.calculus.expectation import expansion, gauss_hermite_expectation
 from convlab.calculus.slopes import Slope, log_slope
 from convlab.lecture import figures
 from convlab.lecture.shown import Shown, digits
@@ -48,9 +48,15 @@ def errors(case: int, spreads: np.ndarray) -> tuple[np.ndarray, dict[int, np.nda
     """Quadrature's E f at each spread, and the error of each order against it."""
     _, f, mean, shape = _CASES[case]
     truth = np.array([float(gauss_hermite_expectation(f, mean, s**2 * shape, 60)) for s in spreads])
-    found = {
-        order: np.array([float(taylor_expectation(f, mean, s**2 * shape, order)) for s in spreads]) for order in ORDERS
-    }
+    root = np.linalg.cholesky(np.atleast_2d(shape)).reshape(shape.shape)
+    columns = jnp.asarray(root.T if root.ndim else root[None])
+
+    def of_order(order: int) -> np.ndarray:
+        """`taylor_expectation` at every spread, compiled once."""
+        each = jax.jit(jax.vmap(lambda s: expansion(f, order, jnp.asarray(mean), s * columns)))
+        return np.asarray(each(jnp.asarray(spreads)))
+
+    found = {order: of_order(order) for order in ORDERS}
     return truth, {order: np.abs(values - truth) for order, values in found.items()}
 
 

@@ -93,8 +93,9 @@ def test_no_false_alarm_on_random_smooth_functions() -> None:
         def f(x: jax.Array, W: Any = W, b: Any = b, C: Any = C) -> jax.Array:
             return jnp.asarray(C) @ jnp.sin(jnp.asarray(W) @ x + jnp.asarray(b))
 
+        compiled = jax.jit(f)
         for x in generator.normal(size=(50, 4)):
-            found = check_derivative(f, x)
+            found = check_derivative(compiled, x)
             assert found.verdict == "correct", found.why
 
 
@@ -211,6 +212,8 @@ def test_quotients_have_their_textbook_errors() -> None:
         (lambda: check_derivative(jnp.sum, np.arange(3)), "x is int64 of shape (3,); it should be real floating point"),
         (lambda: check_derivative(lambda x: 1.0, 1.0), "f(x) is a Python float"),
         (lambda: check_derivative(jnp.log, -1.0), "f(x) is NaN"),
+        (lambda: check_derivative(lambda x: 2 * x, np.zeros(0)), "holds no number: x is of shape (0,)"),
+        (lambda: check_derivative(lambda x: x[:0], np.ones(3)), "holds no number"),
         (lambda: check_derivative(lambda x: 1 / x, 0.0), "f(x) is infinite"),
         (lambda: check_derivative(jnp.sin, 1.0, directions=0), "directions = 0; it should be a whole number"),
         (lambda: complex_step(jnp.abs, 1.0, 1.0), "f returns real numbers for complex x"),
@@ -222,3 +225,21 @@ def test_a_mistake_is_one_line(call: Callable[[], Any], told: str) -> None:
         call()
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_f_reads_may_change_from_call_to_call() -> None:
+    weight = [1.0]
+
+    def f(x: jax.Array) -> jax.Array:
+        return weight[0] * x**2
+
+    assert check_derivative(f, 2.0).autodiff == 4.0
+    weight[0] = 5.0
+    assert check_derivative(f, 2.0).autodiff == 20.0
+
+
+def test_powers_that_underflow_near_zero_are_no_edge() -> None:
+    """x⁵/x⁴ with its hole filled: 0/0 below 1e-80, and a derivative of 1 that autodiff does not see."""
+    found = check_derivative(lambda x: jnp.where(x == 0, 0.0, x**5 / jnp.where(x == 0, 1.0, x) ** 4), 0.0)
+    assert found.verdict == "wrong", found.why
+    assert found.measured == pytest.approx(1.0, rel=1e-9)

@@ -149,6 +149,16 @@ def test_mode_by_shape_takes_the_fewer_sweeps() -> None:
 
     only_reverse.defvjp(lambda x: (jnp.sum(x), x), lambda x, u: (u * jnp.ones_like(x),))
     np.testing.assert_array_equal(jacobian(only_reverse, np.zeros(3)), np.ones(3))
+    np.testing.assert_array_equal(jacobian(only_reverse, np.zeros(1)), np.ones(1))  # not by forward mode, the cheaper
+    with pytest.raises(CalculusError, match="jacobian_vector_product: jax cannot differentiate f like that"):
+        jacobian_vector_product(only_reverse, np.zeros(3), np.ones(3))
+
+    def only_forward(x: jax.Array) -> jax.Array:  # doubles until it is large
+        return jax.lax.while_loop(lambda s: s < 10.0, lambda s: 2 * s, jnp.sum(x))
+
+    np.testing.assert_array_equal(jacobian(only_forward, np.ones(3)), 4 * np.ones(3))
+    with pytest.raises(CalculusError, match="gradient: jax cannot differentiate f like that"):
+        gradient(only_forward, np.ones(3))
     assert jacobian(lambda t: jnp.stack([jnp.cos(t), jnp.sin(t), t]), 0.0).tolist() == [0.0, 1.0, 1.0]
 
 
@@ -179,6 +189,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a vector's H v": (lambda: hessian_vector_product(two, np.ones(3), np.ones(3)), "it should be a scalar"),
     "mode": (lambda: jacobian(two, np.ones(3), "backward"), "mode is the text 'backward'"),  # type: ignore[arg-type]
     "flatten": (lambda: flatten_jacobian(np.ones((2, 3)), (3,)), "J has shape (2, 3); it should begin with"),
+    "a length for a shape": (lambda: flatten_jacobian(np.ones((2, 3)), 5), "output_shape is 5; it should be a shape"),  # type: ignore[arg-type]
     "unflatten": (lambda: unflatten_jacobian(np.ones((2, 3)), (2,), (4,)), "shape (2, 3); it should have (2, 4)"),
     "no function": (lambda: gradient(3.0, 1.0), "f is a float, not a function"),  # type: ignore[arg-type]
     "a tensor of trees": (lambda: tensor_jacobian(lambda x: (x, x), 1.0), "it should be one array"),

@@ -85,11 +85,9 @@ def test_it_is_exact_for_polynomials_of_degree_up_to_the_order(order: int) -> No
 
 def test_a_missing_factorial_is_caught(monkeypatch: Any) -> None:
     monkeypatch.setattr(module.math, "factorial", lambda k: 1)
-    module._expansion.clear_cache()
     with pytest.raises(AssertionError):
         check_polynomials(4)
     monkeypatch.undo()
-    module._expansion.clear_cache()
 
 
 def test_higher_degrees_are_not_exact() -> None:
@@ -117,9 +115,25 @@ def test_quadrature_is_that_of_scipy_and_of_closed_forms() -> None:
     np.testing.assert_allclose(found, [expectation_of(powers, MEAN, SIGMA) for powers in MONOMIALS], rtol=1e-12)
 
 
+def test_what_f_reads_may_change_and_a_singular_float32_covariance_is_one() -> None:
+    weight = [1.0]
+
+    def f(x: jax.Array) -> jax.Array:
+        return weight[0] * x**2
+
+    assert float(taylor_expectation(f, 0.0, 1.0, 2)) == 1.0
+    weight[0] = 5.0
+    assert float(taylor_expectation(f, 0.0, 1.0, 2)) == 5.0
+    assert float(gauss_hermite_expectation(f, 0.0, 1.0)) == pytest.approx(5.0, rel=1e-13)
+    a = np.array([0.3, 0.7, -1.1], np.float32)
+    found = taylor_expectation(lambda x: jnp.sum(x * x), np.zeros(3, np.float32), np.outer(a, a), 2)
+    assert float(found) == pytest.approx(float(a @ a), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
+        (lambda: taylor_expectation(jnp.sum, np.zeros(0), np.zeros((0, 0)), 2), "mean of shape (0,) holds no number"),
         (
             lambda: taylor_expectation(polynomials, MEAN, np.diag([1.0, -0.25, 2.0]), 2),
             "covariance is not positive semidefinite: its least eigenvalue is -0.25",

@@ -206,6 +206,31 @@ def test_what_taylor_mode_does_not_know_is_nested() -> None:
     assert len(series(lambda x: jnp.sin(x), [[jnp.array(0.0), jnp.array(1.0), jnp.array(0.0)]])[0]) == 3
 
 
+def test_complex_numbers_on_the_way_and_rules_for_reverse_mode_are_no_constants() -> None:
+    """Re e^(ix) = cos x by way of complex numbers, and the energy of a Fourier transform; a custom_vjp is refused."""
+    cosine = directional_derivatives(lambda x: jnp.real(jnp.exp(1j * x.astype(jnp.complex128))), 0.3, 1.0, 6)
+    exact = [math.cos(0.3 + k * math.pi / 2) for k in range(7)]
+    np.testing.assert_allclose(cosine, exact, rtol=1e-13, atol=1e-15)
+
+    def energy(x: jax.Array) -> jax.Array:  # Parseval: 4 Σ sin²
+        return jnp.sum(jnp.abs(jnp.fft.fft(jnp.sin(x))) ** 2)
+
+    x, v = np.array([0.1, 0.5, -0.3, 1.0]), np.ones(4)
+    plain = directional_derivatives(lambda x: 4 * jnp.sum(jnp.sin(x) ** 2), x, v, 5)
+    np.testing.assert_allclose(directional_derivatives(energy, x, v, 5), plain, rtol=1e-10, atol=1e-10)
+
+    @jax.custom_vjp
+    def square(x: jax.Array) -> jax.Array:
+        return x**2
+
+    square.defvjp(lambda x: (x**2, x), lambda x, u: (2 * x * u,))
+    for order in (2, 6):
+        with pytest.raises(CalculusError, match="jax cannot differentiate f like that: TypeError"):
+            directional_derivatives(square, 2.0, 1.0, order)
+    with pytest.raises(CalculusError, match="Taylor mode gives NaN"):
+        directional_derivatives(lambda x: x**3.0, -0.6, 1.0, 10)
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
