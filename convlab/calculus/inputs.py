@@ -196,9 +196,11 @@ def _written(shape: tuple[int | None, ...]) -> str:
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """The first line of what a function raised, with what to do where jax's own words are long."""
     if isinstance(error, jax.errors.ConcretizationTypeError | jax.errors.TracerArrayConversionError):
         return "it asks for the value of x, as float(x), math.sin(x), numpy.sin(x) or `if x > 0` do; use jax.numpy"
     first = next(iter(str(error).strip().splitlines()), "")
+    if "custom_vjp" in first or "custom_lin" in first:
+        return "it has a custom_vjp, a rule for reverse mode alone"
     return f"{type(error).__name__}: {first[:200]}"

@@ -225,7 +225,7 @@ def test_complex_numbers_on_the_way_and_rules_for_reverse_mode_are_no_constants(
 
     square.defvjp(lambda x: (x**2, x), lambda x, u: (2 * x * u,))
     for order in (2, 6):
-        with pytest.raises(CalculusError, match="jax cannot differentiate f like that: TypeError"):
+        with pytest.raises(CalculusError, match="jax cannot differentiate f like that: it has a custom_vjp"):
             directional_derivatives(square, 2.0, 1.0, order)
     with pytest.raises(CalculusError, match="Taylor mode gives NaN"):
         directional_derivatives(lambda x: x**3.0, -0.6, 1.0, 10)
