@@ -44,8 +44,8 @@ def jacobian(f: Function, x: Any, mode: Mode = "auto") -> Any:
     """J[i, j] = ∂f_i/∂x_j, outputs first: f: Rⁿ → Rᵐ gives m×n; arrays of shape p×q of m×n give p×q×m×n.
 
     ``mode`` is "forward" (a column per sweep, one for each input), "reverse" (a row per sweep, one for each output), or
-    "auto": forward where there are no more inputs than outputs, and the other one where f has but that. For pytrees the output's tree holds the input's, each
-    pair of leaves its block. CalculusError where an argument does not fit.
+    "auto": forward where there are no more inputs than outputs, and the other one where f has but that. For pytrees the
+    output's tree holds the input's, each pair of leaves its block. CalculusError where an argument does not fit.
 
     >>> jacobian(lambda x: jnp.stack([x[0] * x[1], x[0] + x[1], x[1] ** 2]), [2.0, 3.0]).tolist()
     [[3.0, 2.0], [1.0, 1.0], [0.0, 6.0]]

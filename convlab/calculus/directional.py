@@ -55,7 +55,7 @@ def directional_derivatives(f: Function, x: Any, v: Any, order: int, method: Met
             k for k, each in enumerate(found) if any(bool(jnp.isnan(leaf).any()) for leaf in jax.tree.leaves(each))
         )
         raise CalculusError(
-            f"{where}: Taylor mode gives NaN from order {first} on: a singular rule (x ** 3.0 at x <= 0; write x ** 3), "
+            f"{where}: Taylor mode gives NaN from order {first} on: a singular rule (x ** 3.0 at x ≤ 0; write x ** 3), "
             "or factorials beyond the range of float32; float64 or a lower order may do"
         )
     return found

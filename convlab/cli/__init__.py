@@ -208,13 +208,25 @@ def list_(kind: str | None) -> int:
 
 @main.command(short_help="Say what a plug-in is and takes; of a theorem, what it states.")
 @click.argument("name", metavar="NAME")
+@click.option("--verdict", "target", metavar="RUN", help="Tell how the theorem NAME was ruled on in this run, and why.")
+@click.option("--cell", metavar="LABEL", help="Of several runs that --verdict finds, the one with this label.")
 @_code
-def explain(name: str, allow_code: bool) -> int:
+def explain(name: str, target: str | None, cell: str | None, allow_code: bool) -> int:
     """Say what anything in `convlab list` is.
 
     Of a problem, oracle, optimizer, output or plot: what it computes and which parameters it takes. Of a theorem: what
     it states and assumes, which constants it reads, its source, and the instance that attains it.
+
+    With --verdict RUN, an experiment that has run or a folder of results, NAME is a theorem, and the whole story of its
+    ruling there is told: the numbers, where the bound comes from, and what would change the ruling.
     """
+    if target is not None:
+        from convlab.cli.story import show_verdicts
+
+        show_verdicts(target, name, cell, allow_code)
+        return ALL_WELL
+    if cell is not None:
+        raise click.UsageError("--cell names a run of --verdict RUN, which is missing")
     from convlab.cli.explain import explain as show
 
     show(name, allow_code)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from convlab.core.errors import Unknown
 from convlab.core.results import Kind
-from convlab.core.setting import EXACT_EXPECTATION, Setting
+from convlab.core.setting import EXACT_EXPECTATION
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import Ruling, Verdict
-from convlab.lab.limits import FEWEST, mean_limits
+from convlab.lab.limits import mean_limits
+from convlab.lab.monitors import failed_hypothesis
 from convlab.lab.rates import measured_rate
 from convlab.lab.readings import CLEAR, Reading, exp, logs, pairs, readings
+from convlab.lab.seeds_needed import Question, question, words
 
 ALPHA = 0.01  # probability that any of an expectation's simultaneous limits, over all checkpoints, misses
 _FROM_BELOW = frozenset({"mu", "mu_PL"})  # upper bounds decrease in them: a proven lower bound of them is sound
@@ -41,6 +43,7 @@ class _Point:
     log_bound: float
     log_end: float  # log of (the deciding end of the interval)/bound
     diverged: tuple[int, ...]  # indices of the seeds that have
+    question: Question | None  # of an expectation that is open
 
 
 def judge(
@@ -65,7 +68,7 @@ def judge(
 
     For "every run" that is asked of every seed. For "expectation" m ± ε is replaced by simultaneous confidence limits
     of the mean over seeds (Bonferroni over the readings, two-sided level 0.01), unless the oracle is exact and a run is
-    its own expectation; fewer than 16 seeds may refute, never confirm. Lower bounds are judged mirrored.
+    its own expectation; fewer than 30 seeds may refute, never confirm. Lower bounds are judged mirrored.
     """
     traces = sorted(traces, key=lambda trace: trace.setting.horizon)
     bare = Verdict(theorem_name, tuple(cells), "not applicable", "", expect=expect)
@@ -101,14 +104,15 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
     """Why the theorem says nothing about a trace, as a sentence, or None: a hypothesis, a constant, an output.
 
     A constant must be exact, computed, or bounded on the side that keeps the theorem true (mu from below, the others
-    from above); an estimate is a guess.
+    from above); an estimate is a guess. Last come the monitors: what the measured points say of the constants.
     """
     setting = trace.setting
     for assumption in theorem.assumes:
         try:
             if assumption.holds(setting):
                 continue
-            detail = _denial(setting, assumption.trait, assumption.finding)
+            found, denied = assumption.finding, setting.denied.get(assumption.trait or "", "")
+            detail = denied if found is None else found(setting)
         except Unknown as unknown:
             return str(unknown)
         return f"needs {assumption.words}" + (f": {detail}" if detail else "")
@@ -118,9 +122,8 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
         how = setting.known[name].how
         wrong = "upper bound" if (name in _FROM_BELOW) == (theorem.kind == "upper") else "lower bound"
         if how in ("estimated", wrong):
-            return (
-                f"only {'an' if how[0] in 'eu' else 'a'} {'estimate' if how == 'estimated' else how} of {name} is known"
-            )
+            article = "an" if how[0] in "eu" else "a"
+            return f"only {article} {'estimate' if how == 'estimated' else how} of {name} is known"
     if theorem.sense == "every run" and EXACT_EXPECTATION in setting.traits:
         return "it speaks of every run, and here expectations alone were computed"
     if theorem.output not in trace.measured:
@@ -129,13 +132,7 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
         values = trace.measured[theorem.output].get(_MEASURED_AS.get(quantity, quantity))
         if values is None or not np.isfinite(values).any():
             return f"{quantity} was not measured: {_UNMEASURED.get(quantity, 'no minimiser or minimum is known')}"
-    return None
-
-
-def _denial(setting: Setting, trait: str | None, finding: Callable[[Setting], str] | None) -> str:
-    if finding is not None:
-        return finding(setting)
-    return setting.denied.get(trait, "") if trait is not None else ""
+    return failed_hypothesis(theorem, trace)
 
 
 def _nothing_to_judge(theorem: Theorem, traces: Sequence[Trace]) -> str:
@@ -197,8 +194,10 @@ def _judged(theorem: Theorem, reading: Reading, tail: float | None) -> _Point:
         end = high if theorem.kind == "upper" else low
     log_end = float(logs(end)[worst]) - float(log_bound[worst]) if end[worst] > 0 else -math.inf
     diverged = tuple(int(s) for s in np.flatnonzero(np.isposinf(values)))
-    ratio, bound = float(log_ratio[worst]), float(log_bound[worst])
-    return _Point(reading.t, reading.horizon, state, ratio, bound, log_end, diverged)
+    ratio, bound, asked = float(log_ratio[worst]), float(log_bound[worst]), None
+    if tail is not None and state == "open":
+        asked = question(theorem, values[keep], tail, log_allowed, error, floor, drift)
+    return _Point(reading.t, reading.horizon, state, ratio, bound, log_end, diverged, asked)
 
 
 def _rule(theorem: Theorem, traces: Sequence[Trace], points: Sequence[_Point]) -> tuple[Ruling, str]:
@@ -219,17 +218,18 @@ def _rule(theorem: Theorem, traces: Sequence[Trace], points: Sequence[_Point]) -
     who = "the exact expectation, over the bound," if EXACT_EXPECTATION in traces[0].setting.traits else who
     extreme = "at most" if theorem.kind == "upper" else "at least"
     why = f"{who} is {extreme} {_number(worst.log_ratio)} ({_at(worst, several)})"
-    left = len(points) - len(judged)
-    tail = f"; at {left} of {len(points)} points the bound lies below the rounding floor" if left else ""
+    left = f"; at {len(points) - len(judged)} of {len(points)} points the bound lies below the rounding floor"
+    tail = left if len(judged) < len(points) else ""
     undecided = [point for point in judged if point.state == "open"]
+    more = words(seeds, [point.question for point in undecided if point.question], len(judged)) if mean else ""
     if undecided:
         point = max(undecided, key=lambda p: p.log_end if theorem.kind == "upper" else -p.log_end)
         what = "the error and the rounding floor leave it open"
         if mean:
             what = f"the 99% simultaneous limit of the mean is {_number(point.log_end)}× the bound"
-        return "inconclusive", f"{why}; {what} {_at(point, several)}{tail}"
-    if mean and seeds < FEWEST:
-        return "inconclusive", f"{why}; {seeds} seeds are too few to confirm an expectation: {FEWEST} are needed{tail}"
+        return "inconclusive", f"{why}; {what} {_at(point, several)}{more}{tail}"
+    if mean and more:
+        return "inconclusive", f"{why}{more}{tail}"
     beyond = worst.log_ratio if theorem.kind == "upper" else -worst.log_ratio
     if abs(beyond) <= _EQUAL:
         why += ": the bound is attained"

@@ -125,6 +125,9 @@ def test_an_expectation_needs_room_for_its_limits() -> None:
     verdict = ruled(MEAN, trace_of(T, chi_squares(256, 1.0)))
     assert verdict.ruling == "inconclusive"
     assert "99% simultaneous limit of the mean is" in verdict.why
+    assert verdict.why.endswith(" seeds would settle it, none if the bound is attained")
+    verdict = ruled(MEAN, trace_of(T, chi_squares(256, 0.8)))
+    assert verdict.why.endswith(" seeds would confirm it")
     verdict = ruled(MEAN, trace_of(T, chi_squares(256, 2.0)))
     assert verdict.ruling == "violated"
     assert verdict.why.startswith("the mean of 256 seeds exceeds the bound, ")
@@ -141,9 +144,14 @@ def test_few_seeds_refute_but_never_confirm() -> None:
     steady = np.linspace(0.9, 1.1, 8)[:, None] * np.ones(5)
     verdict = ruled(MEAN, trace_of(T, 0.1 * steady))
     assert verdict.ruling == "inconclusive"
-    assert verdict.why.endswith("; 8 seeds are too few to confirm an expectation: 16 are needed")
+    assert verdict.why.endswith("; 8 seeds are too few to confirm an expectation: 30 are needed")
+    twenty_nine = np.linspace(0.9, 1.1, 29)[:, None] * np.ones(5)
+    assert ruled(MEAN, trace_of(T, 0.1 * twenty_nine)).ruling == "inconclusive"
+    assert ruled(MEAN, trace_of(T, 0.1 * np.linspace(0.9, 1.1, 30)[:, None] * np.ones(5))).ruling == "holds"
     assert ruled(MEAN, trace_of(T, 10 * steady)).ruling == "violated"
-    assert ruled(MEAN, trace_of(T, np.full(5, 10.0))).ruling == "inconclusive"  # one seed has no spread to speak of
+    alone = ruled(MEAN, trace_of(T, np.full(5, 10.0)))  # one seed has no spread to speak of
+    assert alone.ruling == "inconclusive"
+    assert alone.why.endswith("; 1 seed is too few to confirm an expectation: 30 are needed")
 
 
 def test_under_the_exact_oracle_a_run_is_its_expectation() -> None:
