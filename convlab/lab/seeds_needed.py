@@ -85,7 +85,8 @@ def words(seeds: int, questions: Sequence[Question], points: int) -> str:
     '; 8 seeds are too few to confirm an expectation: 30 are needed'
     """
     if seeds < FEWEST:
-        return f"; {seeds} seed{'s are' if seeds > 1 else ' is'} too few to confirm an expectation: {FEWEST} are needed"
+        few, enough = ("1 seed is", f"{FEWEST} seeds") if seeds == 1 else (f"{seeds} seeds are", str(FEWEST))
+        return f"; {few} too few to confirm an expectation: {enough} are needed"
     if not questions:
         return ""
     m, outcome = needed(questions, points)

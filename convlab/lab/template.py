@@ -72,5 +72,5 @@ expect = "not applicable"
 # What --quick changes, for a first look: keys as --set takes them.
 [quick]
 run.horizon = 200
-run.seeds = 16
+run.seeds = 32
 """

@@ -29,7 +29,7 @@ name = "gd"
 step_size = "1/L"
 [run]
 horizon = 60
-seeds = 16
+seeds = 32
 outputs = ["last", "average"]
 [[claim]]
 theorem = "gd_smooth_convex"
@@ -91,17 +91,17 @@ def test_forced_runs_and_fresh_folders_give_equal_bytes(work: Path) -> None:
 
 def test_more_seeds_extend_a_run(work: Path) -> None:
     run()
-    more = run("run.seeds=20")
+    more = run("run.seeds=40")
     spans = sorted(path.stem.partition("-s")[2] for path in (work / "results/two/tasks").glob("*.npz"))
-    assert spans == ["0-1", "0-16", "0-16", "16-20", "16-20"]
-    assert more.results.traces[0].measured["last"]["gap"].shape[0] == 20
+    assert spans == ["0-1", "0-32", "0-32", "32-40", "32-40"]
+    assert more.results.traces[0].measured["last"]["gap"].shape[0] == 40
     assert run("run.seeds=4").ran == 0
 
 
 def test_force_runs_again_what_is_read(work: Path) -> None:
     """Also where the file holds more seeds than are asked for now: nothing is discarded, nothing is lost."""
     run()
-    (path,) = [p for p in (work / "results/two/tasks").glob("*-s0-16.npz") if b"average" in p.read_bytes()][:1]
+    (path,) = [p for p in (work / "results/two/tasks").glob("*-s0-32.npz") if b"average" in p.read_bytes()][:1]
     truth = path.read_bytes()
     record, arrays = store.load_task(path)
     wrong = {**arrays, "last.gap": arrays["last.gap"] * 2}

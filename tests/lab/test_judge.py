@@ -151,7 +151,7 @@ def test_few_seeds_refute_but_never_confirm() -> None:
     assert ruled(MEAN, trace_of(T, 10 * steady)).ruling == "violated"
     alone = ruled(MEAN, trace_of(T, np.full(5, 10.0)))  # one seed has no spread to speak of
     assert alone.ruling == "inconclusive"
-    assert alone.why.endswith("; 1 seed is too few to confirm an expectation: 30 are needed")
+    assert alone.why.endswith("; 1 seed is too few to confirm an expectation: 30 seeds are needed")
 
 
 def test_under_the_exact_oracle_a_run_is_its_expectation() -> None:

@@ -1,0 +1,1 @@
+"""How often rulings on expectations err, on instances whose expectation is known exactly."""
