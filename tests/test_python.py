@@ -155,9 +155,13 @@ def test_the_words_of_a_file(here: Path) -> None:
     assert (found.results.title, found.results.kind, len(found.verdicts)) == ("Mine", "horizon sweep", 1)
     assert (found.results.figures, found.results.x) == (("gap_curves", "bound_ratio"), "steps")
     both = convlab.run(
-        problem=["huber", "quadratic"], optimizers=[GD], oracle="exact", horizon=np.int32(3), figures={"x": "epochs"}
+        problem=["huber", "quadratic"],
+        optimizers=[GD],
+        oracle="exact",
+        horizon=np.int32(3),
+        figures={"x": "row gradients"},
     )
-    assert both.results.x == "epochs"
+    assert both.results.x == "row gradients"
     assert both.labels == ("gd, on huber", "gd, on quadratic")
 
 
