@@ -189,7 +189,9 @@ def expectations(
         if end > begin:
             t = np.arange(begin, end)
             given = np.stack([weight(t) for weight in weights.values()], 1) if weights else np.zeros((t.size, 0))
-            at = advance(noise, at, jnp.asarray(step_size(t), float), jnp.asarray(given, float))
+            still = (1 << (t.size - 1).bit_length()) - t.size  # steps of size 0, so that few lengths are compiled
+            steps, given = np.pad(step_size(t), (0, still)), np.pad(given, ((0, still), (0, 0)))
+            at = advance(noise, at, jnp.asarray(steps, float), jnp.asarray(given, float))
             begin = end
         for name in outputs:
             second = at.second
