@@ -23,7 +23,7 @@ _WIDEST = 100  # columns of a story
 
 def show_verdicts(target: str, theorem: str, label: str | None, allow_code: bool) -> None:
     """Every ruling on a theorem in half a page; the labels of the runs where there are more than a few."""
-    _, results = review._read(target, None, allow_code)
+    _, results = review.read(target, None, allow_code)
     ruled = chosen(results, theorem, label)
     screen = console()
     if len(ruled) > MOST and label is None:

@@ -183,7 +183,7 @@ def with_landscapes(results: Results, index: Mapping[str, Any]) -> Results:
 def judge(target: str, out: Path | None = None, allow_code: bool = False) -> Outcome:
     """Rules again on files alone: nothing is run, and no problem is built."""
     started = time.perf_counter()
-    folder, results = _read(target, out, allow_code)
+    folder, results = read(target, out, allow_code)
     with store.told_in_one_line(folder):
         files = (*docket.write_tables(results, folder), _write_page(results, folder))
     return Outcome(results, folder, files, (), len(results.traces), 0, time.perf_counter() - started)
@@ -191,7 +191,7 @@ def judge(target: str, out: Path | None = None, allow_code: bool = False) -> Out
 
 def plot(target: str, kind: str | None = None, out: Path | None = None, allow_code: bool = False) -> tuple[Path, ...]:
     """Draws the figures of results on disk again, or the one kind named, and returns their paths."""
-    folder, results = _read(target, out, allow_code)
+    folder, results = read(target, out, allow_code)
     with store.told_in_one_line(folder):
         return draw(results, folder, (kind,) if kind else results.figures)
 
@@ -225,7 +225,7 @@ def _checked(index: Any, path: Path, allow_code: bool) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], index)
 
 
-def _read(target: str, out: Path | None, allow_code: bool) -> tuple[Path, Results]:
+def read(target: str, out: Path | None, allow_code: bool) -> tuple[Path, Results]:
     """The folder of results and what its files say; ConvlabError where they are damaged, or edited into nonsense."""
     folder = folders.find(target, out)
     path = folder / folders.INDEX
