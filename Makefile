@@ -14,7 +14,7 @@ ifneq (,$(shell command -v pyenv 2>/dev/null))
 export PYENV_VERSION := $(shell (pyenv version-name; pyenv versions --bare) 2>/dev/null | tr ' \n' '::' | sed 's/:*$$//')
 endif
 
-.PHONY: run test lint results clean
+.PHONY: run test lint results bench clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.installed
@@ -34,6 +34,10 @@ results: $(VENV)/.installed
 	for file in experiments/*.toml; do $(BIN)/convlab run $$file || exit 1; done
 	$(BIN)/convlab calculus --all
 
+# convlab beside other code on the same work, into results/benchmarks; make bench BENCH='w1 w3 --rounds 7', BENCH=--quick
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "convlab needs Python 3.11 or later; name one with PYTHON=python3.12"; exit 1; }
@@ -46,6 +50,10 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.created
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
 	$(PIP) --editable '.[dev]'
+	touch $(VENV)/.installed $@
+
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.created
+	$(PIP) --editable '.[bench]'
 	touch $(VENV)/.installed $@
 
 clean:

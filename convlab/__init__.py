@@ -2,7 +2,8 @@
 
 ``convlab.run("quickstart")`` runs an experiment; ``convlab.minimize`` runs an optimizer on any JAX function;
 ``convlab.gd``, ``convlab.newton`` and every other optimizer and problem of the catalogue are reachable by name;
-``convlab.calculus`` holds derivatives, Taylor expansions and matrix identities for any JAX function.
+``convlab.calculus`` holds derivatives, Taylor expansions and matrix identities for any JAX function;
+``convlab.rates.estimate(t, values)`` is the rate of any curve, with an interval and the window it was read from.
 Importing convlab is fast, imports no jax, and changes no global setting.
 """
 
@@ -20,6 +21,7 @@ _API = {  # name -> the file of convlab.lab that defines it
     "doctor": "environment",
     "load_experiment": "config",
 }
+_MODULES = {"calculus": "convlab.calculus", "rates": "convlab.lab.rates"}
 
 
 def __getattr__(name: str) -> Any:
@@ -27,8 +29,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     import importlib
 
-    if name == "calculus":
-        return importlib.import_module("convlab.calculus")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in _API:
         return getattr(importlib.import_module(f"convlab.lab.{_API[name]}"), name)
     from convlab.lab import catalog
@@ -42,4 +44,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from convlab.lab import catalog
 
-    return sorted([*_API, "__version__", "calculus", *catalog.names("optimizers"), *catalog.names("problems")])
+    return sorted([*_API, *_MODULES, "__version__", *catalog.names("optimizers"), *catalog.names("problems")])

@@ -62,7 +62,7 @@ class FakeApi(types.ModuleType):
 
     def run(self, experiment: Any, **options: Any) -> Any:
         self.calls.append(("run", (experiment, options)))
-        options["progress"](types.SimpleNamespace(done=1, total=2, label="gd"))
+        options["progress"](types.SimpleNamespace(done=1, total=2, label="gd", plan=""))
         return self.answer()
 
     def judge(self, target: str, out: Path | None = None, allow_code: bool = False) -> Any:

@@ -116,7 +116,9 @@ def _draw() -> None:
     assert verdict.ratio is not None
     assert verdict.log_bound is not None
     keep = ~np.isnan(verdict.ratio)
+    assert verdict.vacuous is not None
     curve = {"t": verdict.t[keep], "ratio": verdict.ratio[keep], "log_bound": verdict.log_bound[keep]}
+    curve["vacuous"] = verdict.vacuous[keep]
     drawn = dataclasses.replace(results, verdicts=(dataclasses.replace(verdict, **curve),))
     PICTURE.parent.mkdir(exist_ok=True)
     _style.save(catalog.load("plots", "bound_ratio")(drawn), PICTURE)

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jax.experimental import jet
 from jax.extend import core
 
+from convlab.calculus import _programs as programs
+
 Series = list[jax.Array]  # y, y', y'', …, derivatives and not coefficients: no factorials
-_INLINED = ("jit", "pjit", "closed_call", "remat", "checkpoint")
 _CUSTOM = "custom_jvp_call"
 _REFUSED = ("custom_vjp_call", "custom_lin")  # rules for reverse mode, which a series does not follow
 
@@ -54,9 +55,8 @@ def _walk(program: Any, constants: Sequence[Any], points: Sequence[Series]) -> l
 def _apply(equation: Any, points: list[Series], order: int) -> list[Series]:
     """One equation of a program."""
     name = equation.primitive.name
-    if order and name in _INLINED:
-        inner = next(equation.params[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in equation.params)
-        closed = inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ())
+    if order and programs.is_inlined(equation):
+        closed = programs.body(equation)
         return _walk(closed.jaxpr, closed.consts, points)
     if order and name == _CUSTOM:
         return _integrated(equation, points)
@@ -64,9 +64,9 @@ def _apply(equation: Any, points: list[Series], order: int) -> list[Series]:
     if order and (name in _REFUSED or any(jnp.iscomplexobj(value) for value in values)):
         raise NotImplementedError(f"{name} of complex numbers" if name not in _REFUSED else name)
     if not order or not any(jnp.issubdtype(value.dtype, jnp.floating) for value in values):
-        return [_filled(value, (), order) for value in _listed(_bound(equation)(*values))]
+        return [_filled(value, (), order) for value in programs.listed(programs.bound(equation)(*values))]
     primal, rest = jet.jet(  # type: ignore[no-untyped-call]
-        _bound(equation), values, [point[1:] for point in points]
+        programs.bound(equation), values, [point[1:] for point in points]
     )
     if equation.primitive.multiple_results:
         return [_filled(value, more, order) for value, more in zip(primal, rest, strict=True)]
@@ -75,7 +75,7 @@ def _apply(equation: Any, points: list[Series], order: int) -> list[Series]:
 
 def _integrated(equation: Any, points: list[Series]) -> list[Series]:
     """y = g(x) from y' = ∂g(x)[x'], of which one order less is needed."""
-    call = _bound(equation)
+    call = programs.bound(equation)
     if any(jnp.iscomplexobj(point[0]) for point in points):
         raise NotImplementedError("a custom function of complex numbers")
     moving = [index for index, point in enumerate(points) if jnp.issubdtype(point[0].dtype, jnp.floating)]
@@ -87,24 +87,13 @@ def _integrated(equation: Any, points: list[Series]) -> list[Series]:
             full = list(x)
             for index, value in zip(moving, floats, strict=True):
                 full[index] = value
-            return _listed(call(*full))
+            return programs.listed(call(*full))
 
         return list(jax.jvp(of_moving, tuple(x[index] for index in moving), tuple(dx))[1])
 
-    values = _listed(call(*[point[0] for point in points]))
+    values = programs.listed(call(*[point[0] for point in points]))
     rates = series(rate, [point[:-1] for point in points] + [points[index][1:] for index in moving])
     return [[value, *rising] for value, rising in zip(values, rates, strict=True)]
-
-
-def _bound(equation: Any) -> Callable[..., Any]:
-    """The equation as a function of its inputs; what it takes beside them differs from version to version of jax."""
-    found = equation.primitive.get_bind_params(equation.params)
-    subfunctions, parameters = found if isinstance(found, tuple) else ((), found)
-    return lambda *values: equation.primitive.bind(*subfunctions, *values, **parameters)
-
-
-def _listed(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, list | tuple) else [values]
 
 
 def _filled(value: jax.Array, more: Any, order: int) -> Series:

@@ -139,6 +139,8 @@ _code = click.option("--allow-code", is_flag=True, help="Allow 'package.module:n
 @click.option("--force", is_flag=True, help="Run again what is already there.")
 @_out
 @click.option("--quick", is_flag=True, help="Apply the file's [quick] table: a small version of it.")
+@click.option("--no-compile-cache", is_flag=True, help="Neither use nor keep compiled programs of other runs.")
+@click.option("--verbose", is_flag=True, help="Say what was compiled, and in how many seconds.")
 @_code
 def run(
     experiment: str,
@@ -149,6 +151,8 @@ def run(
     force: bool,
     out: Path | None,
     quick: bool,
+    no_compile_cache: bool,
+    verbose: bool,
     allow_code: bool,
 ) -> int:
     """Run an experiment, and rule on its claims. What has run before is not run again.
@@ -161,12 +165,22 @@ def run(
     wanted = load_experiment(experiment, (*sets, *short), quick=quick, allow_code=allow_code)
     for note in wanted.notes:
         click.echo(f"note: {note}", err=True)
+    from convlab.lab.cache_folder import be_quiet
+
+    be_quiet()
     from convlab.cli.progress import Bar
     from convlab.cli.tables import show_outcome
-    from convlab.lab import api
+    from convlab.lab import api, compile_counts, program_cache
 
-    with Bar() as progress:
-        outcome = api.run(wanted, device=device or wanted.device, force=force, out=out, progress=progress)
+    device = device or wanted.device
+    with compile_counts.counted() if verbose else contextlib.nullcontext() as compiled, Bar() as progress:
+        cache = not no_compile_cache
+        outcome = api.run(wanted, device=device, force=force, out=out, progress=progress, compile_cache=cache)
+    if program_cache.trouble():
+        advice = "CONVLAB_CACHE=DIR names another folder, --no-compile-cache does without"
+        click.echo(f"note: compiled programs are not kept: {program_cache.trouble()}; {advice}", err=True)
+    for line in compiled.lines() if compiled is not None else ():
+        click.echo(line, err=True)
     return show_outcome(outcome)
 
 
@@ -263,6 +277,9 @@ def new(name: str) -> int:
 @main.command(short_help="Look at versions, devices, precision and the sums that JAX computes.")
 def doctor() -> int:
     """Look at versions, devices and precision, and run the sums that some versions of JAX get wrong."""
+    from convlab.lab.cache_folder import be_quiet
+
+    be_quiet()
     from convlab.cli.tables import show_doctor
     from convlab.lab import api
 

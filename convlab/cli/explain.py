@@ -1,4 +1,7 @@
-"""What one plug-in is: a theorem with its assumptions and instance, all else with its parameters. Nothing is run."""
+"""What one plug-in is: a theorem with its assumptions and instance, all else with its parameters.
+
+Nothing is run; of a problem its example is built, to tell how its minimum is known.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,18 @@ def _show_plug_in(found: PlugIn, parameters: tuple[Parameter, ...]) -> None:
         rows.append(("oracle", f"{_oracle(found.constants.get('ORACLE'))}, unless an experiment names another"))
     if traits := found.constants.get("TRAITS"):
         rows.append(("traits", traits if isinstance(traits, str) else ", ".join(sorted(traits))))
+    if found.kind == "problems":
+        rows.append(("minimum", _minimum(found)))
     _show_rows([*rows, ("file", str(found.path))])
+
+
+def _minimum(found: PlugIn) -> str:
+    """How R* is known of the problem's own example."""
+    from convlab.lab.minimum import told
+
+    example = found.constants["EXAMPLE"]
+    of = ", ".join(f"{name} = {given(value)}" for name, value in example.items()) if isinstance(example, dict) else ""
+    return f"{told(CATALOG.load('problems', found.name)(**example))}\n(of the example {of})"
 
 
 def _taken(parameter: Parameter) -> str:
@@ -84,9 +98,11 @@ def _show_optax(name: str) -> None:
 
 
 def _show_theorem(found: PlugIn, allow_code: bool) -> None:
+    from convlab.core.theorem import SENSES
+
     theorem: Theorem = CATALOG.load("theorems", found.name, allow_code)
     click.echo(click.style(f"{found.name}: {theorem.title}", bold=True))
-    sense = "on every run" if theorem.sense == "every run" else "in expectation"
+    sense = SENSES[theorem.sense]
     _show_rows(
         [
             ("states", theorem.statement),

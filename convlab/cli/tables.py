@@ -23,14 +23,13 @@ from convlab.lab.condense import condensed
 
 if TYPE_CHECKING:
     from convlab.core.results import Results
-    from convlab.core.verdict import Verdict
+    from convlab.core.verdict import Slope, Verdict
 
 PIPED_WIDTH = 120  # columns, where the output is no terminal
 SHORTEST_LABEL = 24  # columns that the label of a run has at least, where a verdict is one line
 _COLOURS = {"holds": "green", "violated": "red", "inconclusive": "yellow", "not applicable": "cyan"}
 _UNITS = {"power": "in log t", "linear": "per step", "order": "order"}
 MOST_REASONS = 6  # why theorems that nobody asked for do not apply; verdicts.csv has them all
-WIDEST_POWER = 1.0  # of the interval of a power rate; a wider one says that no power law describes the curve
 
 
 class Outcome(Protocol):
@@ -72,6 +71,7 @@ def show_outcome(outcome: Outcome) -> int:
     if shown:
         screen.print(fitting_table(results, shown, screen))
         show_reasons(screen, shown)
+        show_slopes(screen, shown)
     unasked = itertools.compress(results.verdicts, (not wanted for wanted in asked))
     show_inapplicable(screen, [verdict.why for verdict in unasked])
     for path in outcome.files:
@@ -121,14 +121,15 @@ def verdict_table(results: Results, verdicts: Sequence[Verdict], narrow: bool) -
         table.add_column("claimed", no_wrap=True)
     for number, verdict in enumerate(verdicts, start=1):
         label = cell_label(results.traces, verdict.cells)
+        theorem = verdict.theorem + ("" if verdict.delta is None else f", δ = {verdict.delta:g}")
         worst, slope, claimed = worst_text(verdict), slope_text(verdict), claimed_text(verdict, with_unit=not unit)
         if narrow:
-            run = Text.assemble(label, "\n", (verdict.theorem, "dim"))
+            run = Text.assemble(label, "\n", (theorem, "dim"))
             measured = "\n".join([slope, *([claimed] if claimed else [])])
             measured = measured.replace(" [", "\n[").replace(" (against", "\n(against").replace(" (no", "\n(no")
             table.add_row(str(number), run, ruling_text(verdict), worst.replace(" at", "\nat"), measured)
         else:
-            table.add_row(str(number), label, verdict.theorem, ruling_text(verdict), worst, slope, claimed)
+            table.add_row(str(number), label, theorem, ruling_text(verdict), worst, slope, claimed)
     return table
 
 
@@ -147,10 +148,38 @@ def show_reasons(screen: Console, verdicts: Sequence[Verdict]) -> None:
     screen.print()
 
 
+def show_slopes(screen: Console, verdicts: Sequence[Verdict]) -> None:
+    """Of each slope the kind of experiment, the window with the reason at either end, and the law that it presupposes;
+    one paragraph for all rows that have these in common."""
+    rows: dict[str, list[int]] = {}
+    for number, verdict in enumerate(verdicts, start=1):
+        if verdict.slope is not None:
+            rows.setdefault(slope_words(verdict.slope), []).append(number)
+    if not rows:
+        return
+    screen.print(Text("slopes, each with its experiment, its window and what was left out, and the law in it"))
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for words, numbers in rows.items():
+        grid.add_row(_ranges(numbers), Text(words))
+    screen.print(grid)
+    screen.print()
+
+
+def slope_words(slope: Slope) -> str:
+    """``trajectory: t = 42 (before: transient) to 3,000: power law``."""
+    law = f": {slope.law}" if slope.law else ""
+    demanded = ", where the theorem's rate may be demanded" if slope.may_be_demanded else ""
+    return f"{slope.sweep}{demanded}: {slope.excluded}{law}"
+
+
 def ruling_text(verdict: Verdict) -> Text:
-    """The ruling with a mark: ✓ as a claim expects, ✗ not; none where no claim expects anything."""
+    """The ruling with a mark: ✓ as a claim expects, ✗ not; none where no claim expects anything. Vacuous is told."""
     mark = "✗ " if not verdict.as_expected else "✓ " if verdict.expect is not None else ""
     text = Text(f"{mark}{verdict.ruling}", style=_COLOURS.get(verdict.ruling, ""))
+    if verdict.all_vacuous:
+        text.append("\nvacuous", style="yellow")
     if not verdict.as_expected and verdict.expect is not None:
         text.append(f"\nexpected {verdict.expected}", style="bold red")
     return text
@@ -165,12 +194,12 @@ def worst_text(verdict: Verdict) -> str:
 
 
 def slope_text(verdict: Verdict) -> str:
-    """The measured slope with its interval, or the word that no power law describes the curve."""
+    """The measured slope with its interval, or the word that no law of this kind describes the curve."""
     slope = verdict.slope
     if slope is None:
         return "–"
-    if (slope.kind, slope.against) == ("power", "t") and slope.high - slope.low > WIDEST_POWER:
-        return f"{three_digits(slope.value)} (no power law)"
+    if not slope.a_law:
+        return f"{three_digits(slope.value)} ({slope.law.partition(':')[0]})"
     return f"{three_digits(slope.value)} [{three_digits(slope.low)}, {three_digits(slope.high)}]"
 
 

@@ -13,8 +13,9 @@ define
   from the first state on;
 - ``EXAMPLE`` and ``VARIANTS``: the arguments, and further sets of them, that the contract tests build it with.
 
-Parameters named ``project`` (θ ↦ the nearest point of the problem's set) and ``risk_star`` (R*) are handed over by the
-lab, never written in an experiment.
+Parameters named ``project`` (θ ↦ the nearest point of the problem's set), ``prox`` ((θ, η) ↦ argmin_z h(z) +
+‖z − θ‖²/(2η), h the problem's simple part) and ``risk_star`` (R*) are handed over by the lab, never written in an
+experiment.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def _no_facts(problem: Problem) -> dict[str, Known]:
     jax.tree_util.register_dataclass,
     data_fields=["constants"],
     meta_fields=["block", "draw", "show", "init"],
-    drop_fields=["name", "facts", "traits", "rows_per_step", "problem_fault"],
+    drop_fields=["name", "facts", "traits", "rows_per_step", "problem_fault", "noise"],
 )
 @dataclass(frozen=True, eq=False)
 class Oracle:
@@ -41,7 +41,9 @@ class Oracle:
     smoothness: E‖∇f_t(θ) − ∇f_t(θ*)‖² ≤ 2·L_expected·gap), batch_size. ``rows_per_step(problem)`` is the cost of one
     ∇f_t in row gradients. ``traits(problem)`` are words for theorems' assumptions: "exact oracle" (f_t = R),
     "unbiased", "convex smooth samples" (L_expected holds). ``problem_fault(problem)`` is a sentence if the problem
-    cannot be shown this way, else None.
+    cannot be shown this way, else None. ``noise(problem, constants, theta)`` is (E‖∇f_t(θ) − E ∇f_t(θ)‖²,
+    sup ‖∇f_t(θ)‖²) over all samples, exactly, by which declared σ, σ* and G are held against a run (NaN where that is
+    not known); it is None where there is no noise.
     """
 
     block: int
@@ -54,3 +56,4 @@ class Oracle:
     rows_per_step: Callable[[Problem], float] = lambda problem: float(max(problem.rows, 1))
     problem_fault: Callable[[Problem], str | None] = lambda problem: None
     traits: Callable[[Problem], frozenset[str]] = lambda problem: frozenset()
+    noise: Callable[[Problem, Any, Theta], tuple[jax.Array, jax.Array]] | None = None

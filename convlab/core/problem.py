@@ -18,6 +18,19 @@ Batch = Any  # the data, or some rows of it: a pytree whose leaves share their l
 Risk = Callable[[Theta, Batch, Any], jax.Array]
 
 
+class Simple(NamedTuple):
+    """The simple part h of R = risk + h: convex, not smooth, with a closed-form proximal map.
+
+    All three are module-level functions that read their numbers (a weight) from the problem's ``constants``:
+    ``value(θ, constants)`` is h(θ); ``prox(θ, η, constants)`` is argmin_z h(z) + ‖z − θ‖²/(2η);
+    ``shortest(g, θ, constants)`` is the shortest of all g + s with s a subgradient of h at θ.
+    """
+
+    value: Callable[[Theta, Any], jax.Array]
+    prox: Callable[[Theta, Any, Any], Theta]
+    shortest: Callable[[Theta, Theta, Any], Theta]
+
+
 class Optimum(NamedTuple):
     """A certified minimiser and minimum: what the gap is measured against. All leaves are numbers or arrays.
 
@@ -35,10 +48,27 @@ class Optimum(NamedTuple):
     rounding: Any = 0.0
 
 
+class Stationary(NamedTuple):
+    """A certified stationary point θ̄, ∇R(θ̄) = 0, of an R that is not convex: R(θ̄) may lie above inf R, and is no R*.
+
+    The leaves are those of `Optimum`: θ̄ = ``hi`` + ``lo`` within ``radius``, R(θ̄) in [``risk_low``, ``risk_high``].
+    ``curvature`` > 0 is a proven lower bound of λ_min(∇²R(θ̄)), so that θ̄ is a strict local minimiser, and the only
+    stationary point near it.
+    """
+
+    hi: Theta
+    lo: Theta
+    risk_low: Any
+    risk_high: Any
+    radius: Any
+    rounding: Any
+    curvature: Any
+
+
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["data", "constants", "theta0", "optimum"],
-    meta_fields=["risk", "gap", "project"],
+    data_fields=["data", "constants", "theta0", "optimum", "stationary"],
+    meta_fields=["risk", "gap", "project", "simple"],
     drop_fields=["name", "known", "traits", "denied", "certificate", "digest"],
 )
 @dataclass(frozen=True, eq=False)
@@ -55,7 +85,11 @@ class Problem:
 
     ``project(θ, constants)`` is the Euclidean projection onto the set that R is minimised over, None where that is all
     of space; with one, every constant and the optimum speak of the set, and only optimizers that take a ``project`` may
-    run.
+    run. ``simple`` is the nonsmooth part h where R(θ) = risk(θ, data, constants) + h(θ): then oracles show the risk
+    alone, L and L_max are the risk's, all else speaks of R, and only optimizers that take a ``prox`` may run.
+
+    ``stationary``, with the trait "certified stationary point", is what R(θ) − R(θ̄) is measured against where no
+    minimiser is known: ``optimum`` then holds no point, and θ̄ is never called θ*, nor R(θ̄) R*.
 
     A problem is a pytree of its arrays, so it can be handed to a jitted function; facts for the reader are dropped
     there.
@@ -64,10 +98,12 @@ class Problem:
     risk: Risk
     theta0: Theta
     optimum: Optimum | None = None
+    stationary: Stationary | None = None
     data: Batch = ()
     constants: Any = ()
     gap: Callable[[Theta, Problem], jax.Array] | None = None
     project: Callable[[Theta, Any], Theta] | None = None
+    simple: Simple | None = None
     name: str = ""
     known: Mapping[str, Known] = field(default_factory=dict)
     traits: frozenset[str] = frozenset()
@@ -82,13 +118,30 @@ class Problem:
         return int(leaves[0].shape[0]) if leaves else 0
 
 
-def risk_of(problem: Problem, theta: Theta) -> jax.Array:
-    """R(θ) over all rows."""
+def shown_risk(problem: Problem, theta: Theta) -> jax.Array:
+    """R(θ) over all rows, without the simple part if there is one: what an oracle may show."""
     return problem.risk(theta, problem.data, problem.constants)
 
 
-def displacement(theta: Theta, optimum: Optimum) -> Theta:
-    """e = θ − θ* as (θ − hi) − lo, in float64: exact where θ is close, since the first difference then is."""
+def risk_of(problem: Problem, theta: Theta) -> jax.Array:
+    """R(θ) over all rows, the simple part included."""
+    risk = shown_risk(problem, theta)
+    return risk if problem.simple is None else risk + problem.simple.value(theta, problem.constants)
+
+
+def completed(problem: Problem, theta: Theta, value: jax.Array, gradient: Theta) -> tuple[jax.Array, Theta]:
+    """R(θ) and its shortest subgradient, from value and gradient of the risk alone; as they are without a simple part.
+
+    The shortest subgradient is 0 at minimisers and nowhere else: what ∇R is for a smooth R.
+    """
+    if problem.simple is None:
+        return value, gradient
+    whole = value + problem.simple.value(theta, problem.constants)
+    return whole, problem.simple.shortest(gradient, theta, problem.constants)
+
+
+def displacement(theta: Theta, optimum: Optimum | Stationary) -> Theta:
+    """e = θ − θ*, or θ − θ̄, as (θ − hi) − lo in float64: exact where θ is close, since the first difference then is."""
     return jax.tree.map(
         lambda x, hi, lo: (x.astype(jnp.float64) - hi) - lo,
         theta,
@@ -116,4 +169,16 @@ def risk_gap(theta: Theta, problem: Problem) -> jax.Array:
         raise TypeError(f"problem '{problem.name}' has no certified optimum to measure a gap against")
     if optimum.hi is None:
         return risk_of(problem, theta) - jnp.asarray(optimum.risk_low)
-    return taylor_remainder(functools.partial(risk_of, problem), optimum.hi, displacement(theta, optimum))
+    return remainder(theta, problem, optimum)
+
+
+def stationary_gap(theta: Theta, problem: Problem) -> jax.Array:
+    """R(θ) − R(θ̄) without cancellation, θ̄ a certified stationary point: no gap, since R(θ̄) need not be R*."""
+    if problem.stationary is None:
+        raise TypeError(f"problem '{problem.name}' has no certified stationary point")
+    return remainder(theta, problem, problem.stationary)
+
+
+def remainder(theta: Theta, problem: Problem, centre: Optimum | Stationary, nodes: int = 20) -> jax.Array:
+    """∫₀¹ (1−s) eᵀ∇²R(c+s e) e ds, e = θ − c: what R gains from a point c where its gradient vanishes."""
+    return taylor_remainder(functools.partial(risk_of, problem), centre.hi, displacement(theta, centre), nodes)

@@ -15,10 +15,22 @@ How = Literal["exact", "computed", "upper bound", "lower bound", "estimated"]
 
 @dataclass(frozen=True)
 class Known:
-    """A number and how it is known: "exact" (closed form), "computed" (to rounding), a proven bound, or "estimated"."""
+    """A number and how it is known: "exact" (a float64), "computed" (to rounding), a proven bound, or "estimated".
+
+    A computed number lies between ``low``, where that is told, and ``value``, both proven: what is an upper bound reads
+    the value, what is a lower bound reads ``low``.
+    """
 
     value: float
     how: How
+    low: float | None = None
+
+    def times(self, factor: float) -> Known:
+        return Known(self.value * factor, self.how, None if self.low is None else self.low * factor)
+
+    def to_json(self) -> dict[str, Any]:
+        record: dict[str, Any] = {"value": self.value, "how": self.how}
+        return record if self.low is None else {**record, "low": self.low}
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,11 @@ class Setting:
             raise Unknown(name)
         return self.known[name].value
 
+    def low(self, name: str) -> float:
+        """The lower end of a known constant: what a lower bound may read. Raises `Unknown` where there is none."""
+        value, known = self[name], self.known[name]
+        return value if known.low is None else known.low
+
     def step_size(self, t: int = 0) -> float:
         """η_t. Raises `Unknown` where the optimizer has no step size."""
         for name in ("step_size", "learning_rate"):
@@ -94,7 +111,7 @@ class Setting:
             "optimizer": self.optimizer,
             "horizon": self.horizon,
             "traits": sorted(self.traits),
-            "known": {k: {"value": v.value, "how": v.how} for k, v in sorted(self.known.items())},
+            "known": {k: v.to_json() for k, v in sorted(self.known.items())},
             "hyper": {
                 k: {"written": v.written, "value": v.value, "names": dict(sorted(v.names.items()))}
                 for k, v in sorted(self.hyper.items())

@@ -10,6 +10,13 @@ from convlab.core.setting import Setting
 
 Quantity = Literal["gap", "grad_norm2", "dist2", "decrement2", "decrease", "observed_M"]
 DERIVED: tuple[Quantity, ...] = ("decrease", "observed_M")  # from what was measured at both ends of a step
+Sense = Literal["every run", "expectation", "probability"]
+SENSES: Mapping[Sense, str] = {
+    "every run": "on every run",
+    "expectation": "in expectation",
+    "probability": "with probability 1 − delta",
+}
+DELTA = 0.1  # the probability of failure that a theorem "probability" is asked with unless a claim says another
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,10 @@ class Theorem:
     R(θ_t) − R(θ_{t+1}) and "observed_M" 6|R(θ_{t+1}) − m|/‖θ_{t+1} − θ_t‖³, m the value at θ_{t+1} of the quadratic
     model at θ_t. ``rate`` is None where the bound claims no speed. ``output`` names the point that the theorem speaks
     of, with its range: "last" is θ_t, "average" the mean of θ_0 … θ_{t-1}, "best" the least value among θ_0 … θ_{t-1}.
-    ``sense``: "every run" is judged on every trajectory, "expectation" on the mean over seeds.
+    ``sense``: "every run" is judged on every trajectory, "expectation" on the mean over seeds, "probability" on how
+    many seeds lie beyond the bound, of which a share δ = ``setting["delta"]`` may: at each t for itself, or, where
+    ``valid`` is "all t at once", of the runs that are beyond it anywhere. ``Instance.expected`` is then the
+    (1 − δ)-quantile.
     """
 
     title: str
@@ -88,8 +98,8 @@ class Theorem:
     assumes: tuple[Assumption, ...]
     output: str
     quantity: Quantity
-    sense: Literal["every run", "expectation"]
-    valid: Literal["every t >= 1", "at the horizon", "per step"]
+    sense: Sense
+    valid: Literal["every t >= 1", "all t at once", "at the horizon", "per step"]
     formula: str  # the bound in matplotlib mathtext, for legends
     rate: Rate | None
     instance: Instance
@@ -104,3 +114,5 @@ class Theorem:
             self.log_step is None
         ):
             raise TypeError(f"{self.title}: 'per step' theorems define log_step, all others log_bound")
+        if self.valid == "all t at once" and self.sense != "probability":
+            raise TypeError(f"{self.title}: 'all t at once' is said of a probability")

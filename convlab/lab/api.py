@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convlab.core.errors import ConvlabError
-from convlab.lab import docket, environment, folders, interrupts, records, runner, settle, store, tasks
+from convlab.lab import docket, environment, folders, interrupts, needs, records, runner, settle, store, tasks
 from convlab.lab.config import load_experiment
 from convlab.lab.environment import doctor
 from convlab.lab.grid import Cell, cells, groups
@@ -29,10 +29,12 @@ def run(
     force: bool = False,
     out: Path | str | None = None,
     progress: Report | None = None,
+    compile_cache: bool = True,
 ) -> Outcome:
     """Runs what is not on disk yet, judges every claim, writes tables and figures, and returns the outcome.
 
     Finished tasks are on disk as soon as they are done: after a KeyboardInterrupt the same call goes on from there.
+    ``compile_cache``: compiled programs are kept for the next process, in the user's cache folder.
     """
     if isinstance(experiment, str):
         experiment = load_experiment(experiment)
@@ -43,16 +45,18 @@ def run(
     store.require_writable(base / "tasks")
     grid = cells(experiment)
     with store.told_in_one_line(base), interrupts.heeded() as ask:
-        with environment.numerics(device or experiment.device) as chosen:
+        with environment.numerics(device or experiment.device, compile_cache) as chosen:
             settled = settle_all(grid, experiment)
             plan = tasks.batches(settled, chosen.platform)
             work = _missing_work(plan, experiment.seeds, base / "tasks", force)
             place = environment.place(chosen)
-            done, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None), ask)
+            kept = sum(len(batch.tasks) * (experiment.seeds if batch.random else 1) for batch in plan)
+            told = _plan(work, kept, chosen)
+            done, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None), ask, told)
         found = _collect(plan, experiment.seeds, base / "tasks")
         index = _index(experiment, grid, found, settled)
         results = results_of(index, base / "tasks", "\n".join(failures), allow_code=True)
-        with environment.numerics(device or experiment.device):
+        with environment.numerics(device or experiment.device, compile_cache):
             there = [settled[cell].problem for cell in sorted(found)]
             index["landscapes"] = landscapes(there, results.traces)
         results = with_landscapes(results, index)
@@ -102,15 +106,37 @@ def _missing_work(plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: 
     return work
 
 
+def _plan(work: Work, kept: int, device: Any) -> str:
+    """How many runs and batches there are, and what the largest takes of memory. Raises where one would not fit.
+
+    ``kept`` are the runs of the whole experiment, whose measurements are held together in the end.
+    """
+    if not work:
+        return ""
+    widest: dict[int, tuple[tasks.Batch, int]] = {}
+    for batch, (low, high), _ in work:
+        seeds = max(2, high - low) if batch.random else 1
+        widest[id(batch)] = batch, max(seeds, widest.get(id(batch), (batch, 0))[1])
+    needed = []
+    for batch, seeds in widest.values():
+        needed.append(needs.of_batch(batch.first, len(batch.tasks), seeds, kept))
+        needs.require_room(needed[-1], needs.room(batch.first.problem, device), batch.first.cell.label)
+    count = sum(len(batch.tasks) * (high - low) for batch, (low, high), _ in work)
+    batches = "one batch" if len(work) == 1 else f"{len(work)} batches, one after the other"
+    largest = max(needed, key=lambda need: need.total)
+    return f"{count} run{'' if count == 1 else 's'} in {batches}; memory at most {largest}"
+
+
 def _run_work(
-    work: Work, folder: Path, place: Mapping[str, Any], report: Report, ask: Callable[[], None]
+    work: Work, folder: Path, place: Mapping[str, Any], report: Report, ask: Callable[[], None], plan: str
 ) -> tuple[set[str], tuple[str, ...]]:
     """Runs and saves; returns which tasks ran, and what failed. One failure does not take the rest along."""
     if not work:
         return set(), ()
     environment.require_sound_jax()
     total = sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi), _ in work)
-    state = runner.Progress(total)
+    state = runner.Progress(total, plan=plan)
+    report(state)
 
     def advance(steps: int, label: str) -> None:
         ask()

@@ -15,7 +15,8 @@ from convlab.core.setting import Hyper, Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import Verdict
-from convlab.lab.evidence import ANY, Evidence, Flip, deciding, failing, flips, on_the_mean, skipped
+from convlab.lab.evidence import ANY, Evidence, Flip, deciding, failing, flips, skipped
+from convlab.lab.points import on_counts, on_the_mean
 from convlab.lab.readings import readings
 
 _FLOAT64 = "float64"
@@ -34,6 +35,11 @@ def changes(
         return _to_settle(theorem, verdict, traces, found)
     if not found:
         return []
+    if theorem.valid == "all t at once" and found[0].seeds:
+        return [
+            "the number of runs that go beyond the bound anywhere; of each checkpoint for itself: "
+            f"{_of_the_measurement(theorem, verdict, found)}"
+        ]
     return [_of_the_measurement(theorem, verdict, found), *_of_constants(theorem, verdict, found)]
 
 
@@ -41,7 +47,8 @@ def _of_the_measurement(theorem: Theorem, verdict: Verdict, found: Sequence[Evid
     """How much larger the measurement, or smaller the bound, would have to be."""
     least = min(one.margin for one in found)
     grows = (theorem.kind == "upper") == (verdict.ruling == "holds")
-    what = "a mean with its limits" if found[0].seeds else "a measurement"
+    seeds = "a quantile with its limits" if theorem.sense == "probability" else "a mean with its limits"
+    what = seeds if found[0].seeds else "a measurement"
     measured, bound = ("larger", "smaller") if grows else ("smaller", "larger")
     if math.isinf(least):
         return "nothing in the numbers" if verdict.ruling == "holds" else "no bound covers a run that diverged"
@@ -110,8 +117,8 @@ def _to_settle(theorem: Theorem, verdict: Verdict, traces: Sequence[Trace], foun
         return [f"fewer steps{wider}: a bound below the rounding floor can be neither kept nor broken visibly"]
     if "may confirm, never refute" in verdict.why:
         return ["another output, or the exact oracle: this output sees f_t in place of R, and cannot refute"]
-    if on_the_mean(theorem, traces):
-        return _seeds(verdict)
+    if on_the_mean(theorem, traces) or on_counts(theorem, traces):
+        return _seeds(theorem, verdict)
     point = deciding(theorem, verdict, found)
     assert point is not None
     away = abs(point.centre - math.exp(min(point.log_bound, _FINITE)))
@@ -121,9 +128,11 @@ def _to_settle(theorem: Theorem, verdict: Verdict, traces: Sequence[Trace], foun
     ]
 
 
-def _seeds(verdict: Verdict) -> list[str]:
-    """How many seeds, as the ruling itself says it, and how to do without."""
-    asked = [clause for clause in verdict.why.split("; ")[1:] if "seeds" in clause]
+def _seeds(theorem: Theorem, verdict: Verdict) -> list[str]:
+    """How many seeds, as the ruling itself says it, and, of an expectation, how to do without."""
+    asked = [clause for clause in verdict.why.split("; ")[1:] if "seeds would" in clause or "are needed" in clause]
+    if theorem.sense == "probability":
+        return asked or ["more seeds"]
     return [*asked, 'or no seeds: expectation = "exact" computes the expectation where R is quadratic']
 
 

@@ -46,7 +46,7 @@ def read_claims(reader: Reader, tables: Mapping[str, Any]) -> tuple[Claim, ...]:
 
 def _claim(reader: Reader, table: Any, key: Key) -> Claim | None:
     faults = reader.faults
-    allowed = ("theorem", "where", "expect", "slope")
+    allowed = ("theorem", "where", "expect", "slope", "delta")
     if not isinstance(table, dict):
         faults.add(key, f"{given(table)} is not a table with a theorem")
         return None
@@ -61,7 +61,16 @@ def _claim(reader: Reader, table: Any, key: Key) -> Claim | None:
             hint = nearest(expect, EXPECTATIONS) if isinstance(expect, str) else f"allowed: {', '.join(EXPECTATIONS)}"
             faults.add((*key, "expect"), f"{given(expect)} is no ruling; {hint}")
         elif (where := _where(faults, table.get("where", {}), (*key, "where"))) is not None:
-            return Claim(table["theorem"], where, expect, _slope(faults, table.get("slope"), (*key, "slope")))
+            slope = _slope(faults, table.get("slope"), (*key, "slope"))
+            return Claim(table["theorem"], where, expect, slope, _delta(faults, table.get("delta"), (*key, "delta")))
+    return None
+
+
+def _delta(faults: Faults, written: Any, key: Key) -> float | None:
+    """The probability with which a theorem "with probability 1 − delta" may fail."""
+    if written is None or (isinstance(written, int | float) and not isinstance(written, bool) and 0 < written < 1):
+        return None if written is None else float(written)
+    faults.add(key, f"{given(written)} is no probability of failure strictly between 0 and 1, such as 0.1")
     return None
 
 

@@ -61,7 +61,7 @@ def results_of(
             chosen = tuple(index for index in group if matches(claim, facts[index]))
             if chosen:
                 expect = claim.expect if claims else None
-                verdict = judge(claim.theorem, theorem, [traces[i] for i in chosen], chosen, kind, expect)
+                verdict = judge(claim.theorem, theorem, [traces[i] for i in chosen], chosen, kind, expect, claim.delta)
                 verdicts.append(dataclasses.replace(verdict, expect_slope=claim.slope))
     return Results(
         name=experiment["name"],
@@ -98,7 +98,8 @@ def write_tables(results: Results, folder: Path) -> tuple[Path, ...]:
 
 _VERDICT_COLUMNS = (
     *("cell", "theorem", "ruling", "expected", "as_expected", "worst_ratio", "worst_t"),
-    *("slope", "slope_low", "slope_high", "claimed_slope", "slope_of", "window_first", "window_last", "why"),
+    *("slope", "slope_low", "slope_high", "claimed_slope", "slope_of", "window_first", "window_last"),
+    *("law", "window", "delta", "vacuous", "why"),
 )
 _SUMMARY_COLUMNS = (
     "cell",
@@ -118,7 +119,7 @@ def _verdict_row(results: Results, verdict: Verdict) -> list[Any]:
     slope = verdict.slope
     label = results.traces[verdict.cells[0]].label
     measured = (slope.value, slope.low, slope.high) if slope else (None, None, None)
-    window = (slope_of(slope), *slope.window) if slope else (None, None, None)
+    window = (slope_of(slope), *slope.window, slope.law, slope.excluded) if slope else (None,) * 5
     ruled = (
         verdict.ruling,
         verdict.expected or None,
@@ -126,7 +127,9 @@ def _verdict_row(results: Results, verdict: Verdict) -> list[Any]:
         _finite(verdict.worst_ratio),
         verdict.worst_t,
     )
-    return [label, verdict.theorem, *ruled, *measured, verdict.claimed, *window, verdict.why]
+    vacuous = None if verdict.vacuous is None else f"{int(verdict.vacuous.sum())} of {len(verdict.vacuous)}"
+    last = (verdict.delta, vacuous, verdict.why)
+    return [label, verdict.theorem, *ruled, *measured, verdict.claimed, *window, *last]
 
 
 def slope_of(slope: Slope) -> str:
@@ -150,7 +153,7 @@ def _summary_rows(trace: Trace) -> list[list[Any]]:
             last = complete[-1]
             mean, spread = _mean_and_error(values[:, last])
             ended = (len(values), trace.status.count("diverged"), int(trace.t[last]))
-            found = (mean, spread, trace.floor.get(quantity, 0.0))
+            found = (mean, spread, float(trace.floor_of(quantity, output)[:, last].max()))
             rows.append([trace.label, trace.setting.horizon, output, quantity, *ended, *found])
     return rows
 

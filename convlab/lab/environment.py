@@ -1,4 +1,5 @@
-"""The numerical environment of a run: device, precision, and the canary. Only this and `runner` touch `jax.config`."""
+"""The numerical environment of a run: device, precision, the cache of programs, and the canary. Only this and `runner`
+touch `jax.config`."""
 
 from __future__ import annotations
 
@@ -16,18 +17,27 @@ import jax.numpy as jnp
 import numpy as np
 
 from convlab.core.errors import ConvlabError
+from convlab.lab import cache_folder, program_cache
 from convlab.lab.faults import one_line
 
 _CALLS = 30  # a broken jax is wrong in more than half of the calls
 
 
 @contextlib.contextmanager
-def numerics(device: str | None = None) -> Iterator[jax.Device]:
-    """A scope with 64-bit types, full-precision products and one device; outside it nothing has changed."""
+def numerics(device: str | None = None, compile_cache: bool = True) -> Iterator[jax.Device]:
+    """A scope with 64-bit types, full-precision products, one device and the user's cache of compiled programs.
+
+    Outside it nothing has changed.
+    """
     # Three quarters of a GPU's memory would be taken at the start otherwise; read when the backend starts.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     chosen = find_device(device)
-    with jax.enable_x64(True), jax.default_matmul_precision("highest"), jax.default_device(chosen):
+    with (
+        program_cache.kept(cache_folder.place(compile_cache, threads()), compile_cache),
+        jax.enable_x64(True),
+        jax.default_matmul_precision("highest"),
+        jax.default_device(chosen),
+    ):
         yield chosen
 
 
@@ -123,8 +133,17 @@ def doctor() -> list[tuple[str, str, bool]]:
     rows.append(("outside the scope", f"{outside} (jax's own setting, left as it is)", True))
     fault = canary()
     rows.append(("canary", fault or f"{2 * _CALLS} sums over broadcast operands right", fault is None))
+    rows.append(("compiled programs", _programs(), True))
     rows.append(("stdout encoding", str(sys.stdout.encoding), True))
     return rows
+
+
+def _programs() -> str:
+    """Where compiled programs are kept, how many there are and how large; or why they are not kept."""
+    where = cache_folder.place(True, threads())
+    count, size = cache_folder.size()
+    told = str(where.folder) if where.folder else where.why
+    return f"{told}; {count} kept, {size / 2**20:.1f} of at most {program_cache.MOST_BYTES >> 20} MiB"
 
 
 def place(device: jax.Device) -> dict[str, Any]:

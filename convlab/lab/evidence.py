@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from convlab.core.errors import Unknown
-from convlab.core.setting import EXACT_EXPECTATION, Known, Setting
+from convlab.core.setting import Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import Verdict
-from convlab.lab.judge import ALPHA
+from convlab.lab.counts import quantile_limits
 from convlab.lab.limits import mean_limits
 from convlab.lab.monitors import failed_hypothesis
+from convlab.lab.points import on_counts, on_the_mean, tail_of, usable_readings
 from convlab.lab.readings import Reading, readings
 
 ANY = 1e-6  # of a logarithm: what so small a change would flip, any change flips
@@ -28,10 +29,10 @@ _NEAR = 1e-7  # of the logarithm of a factor, where the bisection ends
 
 @dataclass(frozen=True)
 class Evidence:
-    """One judged point: the measurement m of the seed that decides, or the mean between its limits, and the bound.
+    """One judged point: the measurement m of the seed that decides, or a mean or quantile in limits, and the bound.
 
-    ``low`` ≤ ``centre`` ≤ ``high`` are one number except for a mean over ``seeds`` > 0; ``error`` bounds the error of
-    each. ``margin`` = ln(bound, widened by rounding) − ln(the end that has to
+    ``low`` ≤ ``centre`` ≤ ``high`` are one number except for a mean, or a quantile, of ``seeds`` > 0; ``error`` bounds
+    the error of each. ``margin`` = ln(bound, widened by rounding) − ln(the end that has to
     lie below it), of a lower bound the reverse: negative where the point does not confirm the bound.
     """
 
@@ -67,24 +68,18 @@ class Flip:
     contradicted: bool = False
 
 
-def on_the_mean(theorem: Theorem, traces: Sequence[Trace]) -> bool:
-    """Whether a mean over seeds was judged: the theorem speaks of an expectation, and no run is its own."""
-    own = {"exact oracle", EXACT_EXPECTATION}
-    return theorem.sense == "expectation" and any(not own & trace.setting.traits for trace in traces)
-
-
 def evidence(theorem: Theorem, traces: Sequence[Trace], verdict: Verdict) -> list[Evidence]:
     """The points that were judged, none of those below the rounding floor; empty where there was nothing to judge."""
     if verdict.t is None or verdict.ratio is None:
         return []
     judged = {int(t) for t, ratio in zip(verdict.t, verdict.ratio, strict=True) if not np.isnan(ratio)}
-    vacuous = math.inf if theorem.kind == "upper" else -math.inf
-    usable = [r for r in readings(theorem, traces) if not np.isnan(r.values).all() and (r.log_bound != vacuous).any()]
-    tail = ALPHA / (2 * max(len(usable), 1)) if on_the_mean(theorem, traces) else None
+    usable = usable_readings(theorem, traces)
+    of_seeds = on_the_mean(theorem, traces) or on_counts(theorem, traces)
+    tail = tail_of(theorem, usable) if of_seeds else None
     of = {trace.setting.horizon: trace for trace in traces}
     several = len(traces) > 1
     return [
-        _of_the_mean(theorem, of[reading.horizon], reading, tail)
+        _of_all_seeds(theorem, of[reading.horizon], reading, tail)
         if tail is not None
         else _of_a_seed(theorem, of[reading.horizon], reading)
         for reading in usable
@@ -107,9 +102,14 @@ def _of_a_seed(theorem: Theorem, trace: Trace, reading: Reading) -> Evidence:
     return Evidence(trace, reading.t, seed, value, value, value, error, bound, allowed, floor, margin)
 
 
-def _of_the_mean(theorem: Theorem, trace: Trace, reading: Reading, tail: float) -> Evidence:
+def _of_all_seeds(theorem: Theorem, trace: Trace, reading: Reading, tail: float) -> Evidence:
+    """The mean over seeds, or the quantile that a theorem on probabilities speaks of."""
     upper, values = theorem.kind == "upper", reading.values[~np.isnan(reading.values)]
-    low, centre, high = (float(end) for end in mean_limits(values, tail))
+    if theorem.sense == "probability":
+        sign, delta = 1 if upper else -1, trace.setting["delta"]
+        low, centre, high = sorted(sign * end for end in quantile_limits(sign * values, tail, delta))
+    else:
+        low, centre, high = (float(end) for end in mean_limits(values, tail))
     error, bound = float(np.nanmean(reading.error)), float(reading.log_bound[0])
     allowed = float(reading.log_allowed.max() if upper else reading.log_allowed.min())
     margin = allowed - _log(high + error) if upper else _log(low - error) - allowed
@@ -225,8 +225,7 @@ def _shifts(theorem: Theorem, found: Sequence[Evidence], replaced: dict[int, Tra
 
 
 def _with(trace: Trace, name: str, factor: float) -> Trace:
-    old = trace.setting.known[name]
-    known = {**trace.setting.known, name: Known(old.value * factor, old.how)}
+    known = {**trace.setting.known, name: trace.setting.known[name].times(factor)}
     return dataclasses.replace(trace, setting=dataclasses.replace(trace.setting, known=known))
 
 

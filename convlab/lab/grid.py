@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from convlab.core.theorem import Theorem
+from convlab.core.errors import ConvlabError
+from convlab.core.theorem import SENSES, Theorem
 from convlab.lab import catalog
 from convlab.lab import claims as written
 from convlab.lab.spec import EXACT, MODEL_FIGURES, SAMPLED, Experiment, Part
+
+_OF_NOISE = frozenset({"sigma", "sigma_star", "L_expected", "G_expected", "G_sure"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Cell:
     label: str = ""
     expectation: str = SAMPLED
     models: bool = False  # whether the quadratic model of each step is measured
+    noise: bool = False  # whether the noise of f_t is measured
 
     def to_json(self) -> dict[str, Any]:
         """What the task's hash is made of; labels do not decide numbers."""
@@ -45,6 +49,7 @@ class Cell:
             "dtype": self.dtype,
             "sweep": self.sweep,
             **({"models": True} if self.models else {}),
+            **({"noise": True} if self.noise else {}),
             **({"expectation": EXACT} if self.expectation == EXACT else {}),
         }
 
@@ -72,6 +77,7 @@ def checkpoints(horizon: int, count: int, every_step: bool, pairs: bool = False)
 
 def cells(experiment: Experiment) -> tuple[Cell, ...]:
     """Every cell of the experiment, in the order of the file; horizons vary fastest."""
+    _refuse_delta(experiment)
     sweep = len(experiment.horizons) > 1
     found = [
         Cell(
@@ -87,6 +93,7 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
             tables=each.tables,
             expectation=each.expectation,
             models=_models(experiment, facts),
+            noise=_noise(experiment, facts),
         )
         for each in written.combinations(experiment)
         for facts in [written.facts(each)]
@@ -94,16 +101,36 @@ def cells(experiment: Experiment) -> tuple[Cell, ...]:
     return _labelled(found)
 
 
+def _refuse_delta(experiment: Experiment) -> None:
+    """ConvlabError where a claim gives a theorem that speaks of no probability a delta."""
+    for number, claim in enumerate(experiment.claims):
+        if claim.delta is not None:
+            theorem: Theorem = catalog.load("theorems", claim.theorem, allow_code=True)
+            if theorem.sense != "probability":
+                raise ConvlabError(
+                    f"{experiment.at('claim', number, 'delta')}: '{claim.theorem}' speaks {SENSES[theorem.sense]}, and "
+                    "of no probability; leave delta out"
+                )
+
+
 def _outputs(experiment: Experiment, facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The outputs that the experiment asks for, and those that the claims on this cell speak of."""
-    claimed = [theorem.output for theorem in _claimed(experiment, facts)]
+    """The outputs that the experiment asks for, and those that the claims on this cell, or their monitors, need."""
+    theorems = _claimed(experiment, facts)
+    claimed = [theorem.output for theorem in theorems]
+    if facts["oracle"] == "exact" and any("L" in theorem.constants for theorem in theorems):
+        claimed.append("last")  # whose steps show an L that is too small
     return tuple(dict.fromkeys([*experiment.outputs, *claimed])) or ("last",)
 
 
 def _models(experiment: Experiment, facts: Mapping[str, Any]) -> bool:
-    """Whether a figure, or a claim on this cell, speaks of the quadratic models of its steps."""
+    """Whether a figure, or a claim on this cell, speaks of the quadratic models of its steps, as all with M do."""
     drawn = any(kind in MODEL_FIGURES for kind in experiment.figures)
-    return drawn or any("observed_M" in (theorem.quantity, theorem.given) for theorem in _claimed(experiment, facts))
+    return drawn or any("M" in theorem.constants for theorem in _claimed(experiment, facts))
+
+
+def _noise(experiment: Experiment, facts: Mapping[str, Any]) -> bool:
+    """Whether a claim on this cell reads a constant of the noise, which is then held against the run."""
+    return any(_OF_NOISE & set(theorem.constants) for theorem in _claimed(experiment, facts))
 
 
 def _claimed(experiment: Experiment, facts: Mapping[str, Any]) -> list[Theorem]:

@@ -14,6 +14,7 @@ import numpy as np
 from convlab.core.trace import Trace
 from convlab.lab import rounding
 from convlab.lab.readings import CLEAR
+from convlab.lab.uncertainty import error_of
 
 _SAFE = 10.0  # times the rounding of a measurement
 _GRADIENT_STEP = frozenset({"gradient step", "exact oracle"})
@@ -23,7 +24,9 @@ _GRADIENT_STEP = frozenset({"gradient step", "exact oracle"})
 class Points:
     """One end of the intervals of what was measured at points [S, K]; ``after`` is the gap one step of ``eta`` later.
 
-    Where there is none, or rounding decides, an entry is NaN.
+    ``noise`` is √(E‖∇f_t − ∇R‖²) there, ``longest`` the longest ∇f_t; ``step`` the length of the step that led there,
+    and ``missed`` six times what the quadratic model of R at its start missed. Where there is none, or rounding
+    decides, an entry is NaN.
     """
 
     gap: np.ndarray
@@ -31,6 +34,10 @@ class Points:
     distance: np.ndarray  # ‖θ − θ*‖
     after: np.ndarray
     eta: np.ndarray
+    noise: np.ndarray
+    longest: np.ndarray
+    step: np.ndarray
+    missed: np.ndarray
 
 
 def ends(trace: Trace, output: str) -> tuple[Points, Points]:
@@ -42,13 +49,18 @@ def ends(trace: Trace, output: str) -> tuple[Points, Points]:
     square, _ = _interval(trace, output, "grad_norm2")
     dist2, _ = _interval(trace, output, "dist2")
     slope, distance = np.sqrt(square), np.sqrt(dist2)
-    epsilon = math.sqrt(trace.floor.get("grad_norm2", 0.0))
+    epsilon = trace.gradient_rounding
     unit = _SAFE * (trace.rows + trace.dimension + 4) * rounding.U
     smooth = trace.setting.known["L"].value if "L" in trace.setting.known else 0.0
     reached = np.where(np.isfinite(distance), distance, 0.0)
     slope_error = epsilon + unit * (slope + trace.dimension * smooth * reached)
     distance_error = math.sqrt(trace.error.get("dist2", 0.0)) + unit * distance  # of θ*, which moves it by as much
     after, after_error, eta = _after(trace, output, slope, distance)
+
+    noise, longest = (_measured(trace, output, name) for name in ("noise2", "longest2"))
+    step, missed = (_measured(trace, output, name) for name in ("step2", "model_error"))
+    noise_error = unit * (np.sqrt(noise) + slope)
+    missed_error = 6 * np.abs(missed) * (unit + _SAFE * trace.relative.get("observed_M", 0.0))
 
     def end(sign: int) -> Points:
         def at_least_0(values: np.ndarray) -> np.ndarray:
@@ -60,9 +72,19 @@ def ends(trace: Trace, output: str) -> tuple[Points, Points]:
             at_least_0(distance + sign * distance_error),
             at_least_0(after + sign * after_error),
             eta,
+            at_least_0(np.sqrt(noise) + sign * noise_error),
+            at_least_0(np.sqrt(longest) * (1 + sign * unit)),
+            np.sqrt(step) * (1 + sign * unit),
+            at_least_0(6 * np.abs(missed) + sign * missed_error),
         )
 
     return end(-1), end(1)
+
+
+def _measured(trace: Trace, output: str, quantity: str) -> np.ndarray:
+    """A quantity [S, K] as it was measured, NaN where it was not."""
+    values = trace.measured[output].get(quantity)
+    return np.full((len(trace.seeds), len(trace.t)), np.nan) if values is None else np.asarray(values, dtype=float)
 
 
 def _interval(trace: Trace, output: str, quantity: str) -> tuple[np.ndarray, np.ndarray]:
@@ -70,10 +92,10 @@ def _interval(trace: Trace, output: str, quantity: str) -> tuple[np.ndarray, np.
     values = trace.measured[output].get(quantity)
     shape = (len(trace.seeds), len(trace.t))
     found = np.full(shape, np.nan) if values is None else np.asarray(values, dtype=float)
-    least = CLEAR * max(trace.floor.get(quantity, 0.0), rounding.least(trace))
+    least = CLEAR * np.maximum(trace.floor_of(quantity, output), rounding.least(trace))
     found = np.where(np.isfinite(found) & (found > least), found, np.nan)
     relative = _SAFE * (2 * (trace.rows + trace.dimension + 4) * rounding.U + trace.relative.get(quantity, 0.0))
-    return found, trace.error.get(quantity, 0.0) + np.asarray(relative * found)
+    return found, error_of(trace, output, quantity) + np.asarray(relative * found)
 
 
 def _after(
@@ -95,7 +117,7 @@ def _after(
     after, errors, slopes = nothing.copy(), nothing.copy(), nothing.copy()
     pairs = np.flatnonzero(np.diff(trace.t) == 1)
     after[:, pairs], errors[:, pairs], slopes[:, pairs] = gap[:, pairs + 1], error[:, pairs + 1], slope[:, pairs + 1]
-    epsilon = math.sqrt(trace.floor.get("grad_norm2", 0.0))
+    epsilon = trace.gradient_rounding
     with np.errstate(over="ignore", invalid="ignore"):
         moved = rounding.relative_step(trace) * (distance + np.abs(eta) * slope) + (np.abs(eta) + 1 / smooth) * epsilon
         moved = _SAFE * moved

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from convlab.core.results import Results
-from convlab.core.theorem import Theorem
+from convlab.core.theorem import SENSES, Theorem
 
-_SENSES = {"every run": "every run", "expectation": "in expectation"}
+_SENSES = {**SENSES, "every run": "every run"}
 
 
 def theorem_list(theorems: Iterable[tuple[str, Theorem]]) -> str:

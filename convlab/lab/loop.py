@@ -18,7 +18,7 @@ import optax
 from convlab.core.optimizer import params_are_judged
 from convlab.core.oracle import Oracle
 from convlab.core.output import Seen
-from convlab.core.problem import Problem, Theta
+from convlab.core.problem import Problem, Theta, completed
 from convlab.lab.program import Program, arguments_of, step_size_of, transformation
 
 _FOR_OUTPUTS = 2**32 - 1  # folded into a seed's key for what outputs draw; blocks of steps are numbered from 0
@@ -64,10 +64,10 @@ def _step(program: Program, problem: Problem, oracle: Oracle, values: Any, carry
     f, oracle_state = oracle.show(problem, oracle.constants, carry.theta, carry.oracle, sample, t)
     value, grad = jax.value_and_grad(f)(carry.theta)
     arguments = arguments_of(program, values)
-    seen = Seen(carry.theta, value, grad, step_size_of(arguments, t))
+    seen = Seen(carry.theta, *completed(problem, carry.theta, value, grad), step_size_of(arguments, t))
     if program.judged is not params_are_judged:
-        point = program.judged(carry.optimizer, carry.theta)
-        seen = Seen(point, *jax.value_and_grad(f)(point), seen.step_size)  # compiled only where an output reads it
+        point = program.judged(carry.optimizer, carry.theta)  # compiled only where an output reads what is seen there
+        seen = Seen(point, *completed(problem, point, *jax.value_and_grad(f)(point)), seen.step_size)
     outputs = tuple(
         output.update(state, t, seen) for (_, output), state in zip(program.outputs, carry.outputs, strict=True)
     )
@@ -76,7 +76,7 @@ def _step(program: Program, problem: Problem, oracle: Oracle, values: Any, carry
     return Carry(optax.apply_updates(carry.theta, updates), state, oracle_state, outputs)
 
 
-@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("carry", "samples"))
+@functools.partial(jax.jit, static_argnames=("program", "together"), donate_argnames=("carry", "samples"))
 def advance(
     program: Program,
     problem: Problem,
@@ -87,8 +87,13 @@ def advance(
     samples: Any,
     begin: jax.Array,
     end: jax.Array,
+    together: int = 1,
 ) -> tuple[Carry, Any]:
-    """Steps begin, …, end − 1 of every run. ``samples`` are those of the last block that was entered, handed on."""
+    """Steps begin, …, end − 1 of every run. ``samples`` are those of the last block that was entered, handed on.
+
+    ``together`` steps form an inner loop whose length is known when it is compiled: a GPU asks the host after each turn
+    of a loop whether there is another, unless the number of turns is known. The numbers are the same.
+    """
     step = functools.partial(_step, program, problem, oracle)
     every_run = jax.vmap(jax.vmap(step, (0, 0, None, None)), (None, 0, 0, None))
     first = begin // oracle.block
@@ -101,11 +106,18 @@ def advance(
 
         def one(i: jax.Array, carry: Carry) -> Carry:
             sample = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), samples)
-            return every_run(hyper, carry, sample, number * oracle.block + i)
+            return Carry(*every_run(hyper, carry, sample, number * oracle.block + i))
+
+        def several(first: jax.Array, carry: Carry) -> Carry:
+            return Carry(*jax.lax.fori_loop(0, together, lambda k, each: one(first + k, each), carry))
 
         low = jnp.maximum(begin - number * oracle.block, 0)
         high = jnp.minimum(end - number * oracle.block, oracle.block)
-        return Carry(*jax.lax.fori_loop(low, high, one, carry)), samples
+        if together > 1:
+            turns = (high - low) // together
+            carry = jax.lax.fori_loop(0, turns, lambda turn, c: several(low + turn * together, c), carry)
+            low += turns * together
+        return jax.lax.fori_loop(low, high, one, carry), samples
 
     carry, samples = jax.lax.fori_loop(first, (end - 1) // oracle.block + 1, block, (carry, samples))
     return carry, samples

@@ -1,172 +1,33 @@
 """Monitors: hypotheses held against a run. A constant that the measured points contradict is no constant of this risk.
 
 A theorem is true only where its hypotheses are, and a bound with a wrong L proves nothing when it is exceeded. So what
-a theorem asks of R is asked of the points first, as inequalities between gap, ‖∇R‖² and ‖θ − θ*‖² that hold at every
-point θ, wherever an algorithm found it, and of two points that one exact gradient step joins:
+a theorem asks of R is asked of the points first: the `inequalities` that hold at every one of them, σ* at the certified
+minimiser itself, and, along gradient descent with the step 1/L on a convex R, two potentials that never grow,
 
-    R is L-smooth on all of space              ‖∇R‖² ≤ 2L·gap,  gap ≤ (L/2)‖θ − θ*‖²,
-                                               R(θ_{t+1}) ≤ R(θ_t) − η(1 − Lη/2)‖∇R(θ_t)‖²,
-      and convex                               gap + ‖∇R‖²/(2L) ≤ ‖∇R‖·‖θ − θ*‖,
-      and μ-strongly convex                    2(L − μ)·gap + ‖∇R‖² + Lμ‖θ − θ*‖² ≤ 2L‖∇R‖·‖θ − θ*‖,
-      and quadratic                            ‖∇R‖² + Lμ‖θ − θ*‖² ≤ 2(L + μ)·gap,
-    R is μ-strongly convex                     (μ/2)‖θ − θ*‖² ≤ gap,  gap + (μ/2)‖θ − θ*‖² ≤ ‖∇R‖·‖θ − θ*‖,
-      on all of space                          2μ·gap ≤ ‖∇R‖²,  R(θ_{t+1}) ≥ R(θ_t) − η(1 − μη/2)‖∇R(θ_t)‖²,
-    R obeys the Polyak–Łojasiewicz inequality  2μ_PL·gap ≤ ‖∇R‖²,
-    R is G-Lipschitz                           ‖∇R‖ ≤ G,  gap ≤ G‖θ − θ*‖,
-    ∇²R is M-Lipschitz, one dimension, convex  |2·gap − ‖∇R‖·‖θ − θ*‖| ≤ (M/6)‖θ − θ*‖³,
-    the start                                  ‖θ_0 − θ*‖ ≤ D,  R(θ_0) − R* ≤ initial_gap.
-
-L_max, L_expected and G_expected bound L and G from above, so what L and G have to satisfy they have to. Each is linear
-or, by Cauchy and Schwarz, weaker in expectation, so that all but the one of M are asked of expectations as well.
+    V_t = t·gap_t + (L/2)‖θ_t − θ*‖²,      W_t = (2t + 1)L·gap_t + t(t + 2)‖∇R(θ_t)‖² + L²‖θ_t − θ*‖².
 
 A monitor sees a constant only where the run went. An L that is too small in a direction that the run never took, or
 beyond the points that it visited, is not found, nor is one that the run had no need of: a silent monitor is no proof.
-σ, σ* and the noise are not seen at all, since a trace holds gradients of R and none of f_t.
+The noise is measured where a theorem in play reads a constant of it.
 
-Sources: Nesterov 2004, section 2.1 (all of them but the ones of M and of the start); Polyak 1963 and Łojasiewicz 1963;
-the one of M by the trapezoidal rule for ∫₀¹ φ', φ(s) = R(θ* + s(θ − θ*)).
+Source of the potentials: Bansal and Gupta, Theory Comput. 15 (2019), for V; Taylor and Bach, COLT 2019, for W.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from convlab.core.setting import EXACT_EXPECTATION, Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
+from convlab.lab import potentials
+from convlab.lab.inequalities import FROM_BELOW, INEQUALITIES, Inequality
 from convlab.lab.intervals import Points, ends
 
 _EQUAL = 1e-9  # nearer excesses are equal, so that no machine's last digit decides which is told
-Side = Callable[[Points, float, float], np.ndarray]  # of the points, of the constant, and of mu
-
-
-@dataclass(frozen=True)
-class _Monitor:
-    """left ≤ right for every point of a risk whose constant is c; both sides grow in what was measured.
-
-    ``traits`` are what the inequality rests on, ``words`` complete "hypothesis failed: …" as (left, right).
-    ``on_sets``: whether it is true where R is minimised over a set, at whose minimiser ∇R need not vanish.
-    """
-
-    constants: tuple[str, ...]
-    traits: frozenset[str]
-    words: tuple[str, str]
-    left: Side
-    right: Side
-    on_sets: bool = False
-    at_start: bool = False
-    of_means: bool = True
-    with_mu: bool = False
-
-    @property
-    def too_small(self) -> bool:
-        return self.constants[0] not in ("mu", "mu_PL")
-
-
-_L, _G = ("L", "L_max", "L_expected"), ("G", "G_expected")
-_ALONG = "‖∇R‖·‖θ − θ*‖"
-_SMOOTH, _CONVEX, _STRONG = frozenset({"smooth"}), frozenset({"smooth", "convex"}), frozenset({"strongly convex"})
-_LIPSCHITZ, _PL = frozenset({"Lipschitz"}), frozenset({"Polyak-Lojasiewicz"})
-_LINE = frozenset({"Lipschitz Hessian", "convex", "one-dimensional"})
-
-
-def _along(p: Points, c: float, m: float) -> np.ndarray:
-    return np.asarray(p.slope * p.distance)
-
-
-MONITORS = (
-    _Monitor(_L, _SMOOTH, ("‖∇R‖²", "2{c}·gap"), lambda p, c, m: p.slope**2, lambda p, c, m: 2 * c * p.gap),
-    _Monitor(_L, _SMOOTH, ("gap", "({c}/2)·‖θ − θ*‖²"), lambda p, c, m: p.gap, lambda p, c, m: c / 2 * p.distance**2),
-    _Monitor(
-        ("L",),
-        _SMOOTH,
-        ("gap after the step + η‖∇R‖²", "gap + ({c}/2)·η²‖∇R‖²"),
-        lambda p, c, m: p.after + p.eta * p.slope**2,
-        lambda p, c, m: p.gap + c / 2 * (p.eta * p.slope) ** 2,
-    ),
-    _Monitor(_L, _CONVEX, ("gap + ‖∇R‖²/(2{c})", _ALONG), lambda p, c, m: p.gap + p.slope**2 / (2 * c), _along),
-    _Monitor(
-        ("mu",),
-        _STRONG,
-        ("({c}/2)·‖θ − θ*‖²", "gap"),
-        lambda p, c, m: c / 2 * p.distance**2,
-        lambda p, c, m: p.gap,
-        True,
-    ),
-    _Monitor(("mu",), _STRONG, ("2{c}·gap", "‖∇R‖²"), lambda p, c, m: 2 * c * p.gap, lambda p, c, m: p.slope**2),
-    _Monitor(
-        ("mu",),
-        _STRONG,
-        ("gap + ({c}/2)·‖θ − θ*‖²", _ALONG),
-        lambda p, c, m: p.gap + c / 2 * p.distance**2,
-        _along,
-        True,
-    ),
-    _Monitor(
-        ("mu",),
-        _STRONG,
-        ("gap + ({c}/2)·η²‖∇R‖²", "gap after the step + η‖∇R‖²"),
-        lambda p, c, m: p.gap + c / 2 * (p.eta * p.slope) ** 2,
-        lambda p, c, m: p.after + p.eta * p.slope**2,
-    ),
-    _Monitor(
-        ("L",),
-        _STRONG | _SMOOTH,
-        ("2({c} − mu)·gap + ‖∇R‖² + {c}·mu·‖θ − θ*‖²", "2{c}·" + _ALONG),
-        lambda p, c, m: 2 * (c - m) * p.gap + p.slope**2 + c * m * p.distance**2,
-        lambda p, c, m: 2 * c * _along(p, c, m),
-        with_mu=True,
-    ),
-    _Monitor(
-        ("L",),
-        _STRONG | {"quadratic"},
-        ("‖∇R‖² + {c}·mu·‖θ − θ*‖²", "2({c} + mu)·gap"),
-        lambda p, c, m: p.slope**2 + c * m * p.distance**2,
-        lambda p, c, m: 2 * (c + m) * p.gap,
-        with_mu=True,
-    ),
-    _Monitor(("mu_PL",), _PL, ("2{c}·gap", "‖∇R‖²"), lambda p, c, m: 2 * c * p.gap, lambda p, c, m: p.slope**2),
-    _Monitor(_G, _LIPSCHITZ, ("‖∇R‖", "{c}"), lambda p, c, m: p.slope, lambda p, c, m: np.full_like(p.slope, c), True),
-    _Monitor(_G, _LIPSCHITZ, ("gap", "{c}·‖θ − θ*‖"), lambda p, c, m: p.gap, lambda p, c, m: c * p.distance, True),
-    _Monitor(
-        ("M",),
-        _LINE,
-        ("2·gap", _ALONG + " + ({c}/6)·‖θ − θ*‖³"),
-        lambda p, c, m: 2 * p.gap,
-        lambda p, c, m: _along(p, c, m) + c / 6 * p.distance**3,
-        of_means=False,
-    ),
-    _Monitor(
-        ("M",),
-        _LINE,
-        (_ALONG, "2·gap + ({c}/6)·‖θ − θ*‖³"),
-        _along,
-        lambda p, c, m: 2 * p.gap + c / 6 * p.distance**3,
-        of_means=False,
-    ),
-    _Monitor(
-        ("D",),
-        frozenset(),
-        ("‖θ_0 − θ*‖", "{c}"),
-        lambda p, c, m: p.distance,
-        lambda p, c, m: np.full_like(p.distance, c),
-        True,
-        at_start=True,
-    ),
-    _Monitor(
-        ("initial_gap",),
-        frozenset(),
-        ("R(θ_0) − R*", "{c}"),
-        lambda p, c, m: p.gap,
-        lambda p, c, m: np.full_like(p.gap, c),
-        True,
-        at_start=True,
-    ),
-)
+MONITORED = (*dict.fromkeys(name for one in INEQUALITIES for name in one.constants), "sigma_star")
 
 
 def failed_hypothesis(theorem: Theorem, trace: Trace) -> str | None:
@@ -175,9 +36,11 @@ def failed_hypothesis(theorem: Theorem, trace: Trace) -> str | None:
     None where there is none to be seen: see above for what cannot be.
     """
     setting = trace.setting
-    asked = [(monitor, name) for monitor in MONITORS for name in monitor.constants if name in theorem.constants]
-    asked = [(monitor, name) for monitor, name in asked if "mu" in theorem.constants or not monitor.with_mu]
+    asked = [(monitor, name) for monitor in INEQUALITIES for name in monitor.constants if name in theorem.constants]
+    asked = [(one, name) for one, name in asked if not one.beside or one.beside in theorem.constants]
     watching = [(monitor, name) for monitor, name in asked if _follows(monitor, name, setting)]
+    if "sigma_star" in theorem.constants and (found := _noise_at_the_minimiser(trace)) is not None:
+        return found
     if not watching:
         return None
     found_at = {output: ends(trace, output) for output in trace.measured}
@@ -187,22 +50,39 @@ def failed_hypothesis(theorem: Theorem, trace: Trace) -> str | None:
             if found is not None:
                 where = "" if output == "last" else f" of the output '{output}'"
                 return found + where + _verdict(monitor, name, trace)
+    if "L" in theorem.constants and _sound(setting, "L", "lower bound"):
+        raised = potentials.raised(trace)
+        return None if raised is None else f"{raised}: L is larger than {setting['L']:.6g}"
     return None
 
 
-def _follows(monitor: _Monitor, name: str, setting: Setting) -> bool:
+def _noise_at_the_minimiser(trace: Trace) -> str | None:
+    """σ* against what f_t shows at θ* itself: ``observed`` holds a lower end of it."""
+    known, seen = trace.setting.known.get("sigma_star"), trace.observed.get("sigma_star", 0.0)
+    if known is None or not _sound(trace.setting, "sigma_star", "lower bound") or not seen > known.value:
+        return None
+    by = f"{100 * (seen / known.value - 1):.3g}%" if known.value > 0 else "all of it"
+    told = f"√(E‖∇f_t‖²) exceeds sigma_star by {by} at the certified minimiser"
+    return f"hypothesis failed: {told}: sigma_star is larger than {known.value:.6g}"
+
+
+def _follows(monitor: Inequality, name: str, setting: Setting) -> bool:
     """Whether the inequality follows from what the setting claims, with the constant on the side it is known from."""
     if not monitor.traits <= setting.traits:
         return False
-    if monitor.with_mu and not _sound(setting, "mu", "upper bound"):
+    if monitor.beside and not _sound(setting, monitor.beside, _wrong_side(monitor.beside)):
         return False
-    if setting.options.get("project", False) and not monitor.on_sets:
+    if (setting.options.get("project", False) or setting.options.get("prox", False)) and not monitor.on_sets:
         return False
     if EXACT_EXPECTATION in setting.traits and not monitor.of_means:
         return False
     if monitor.at_start and setting.dtype != "float64":  # the run started at θ0 rounded
         return False
-    return _sound(setting, name, "lower bound" if monitor.too_small else "upper bound")
+    return _sound(setting, name, _wrong_side(name))
+
+
+def _wrong_side(name: str) -> str:
+    return "upper bound" if name in FROM_BELOW else "lower bound"
 
 
 def _sound(setting: Setting, name: str, wrong_side: str) -> bool:
@@ -211,9 +91,9 @@ def _sound(setting: Setting, name: str, wrong_side: str) -> bool:
     return known is not None and known.how not in ("estimated", wrong_side) and 0 <= known.value < math.inf
 
 
-def _contradiction(monitor: _Monitor, name: str, trace: Trace, low: Points, high: Points) -> str | None:
+def _contradiction(monitor: Inequality, name: str, trace: Trace, low: Points, high: Points) -> str | None:
     """Where the lower end of the left side exceeds the upper end of the right one by most, in words."""
-    c, m = trace.setting.known[name].value, trace.setting.known["mu"].value if monitor.with_mu else 0.0
+    c, m = trace.setting[name], trace.setting[monitor.beside] if monitor.beside else 0.0
     with np.errstate(all="ignore"):  # runs that diverge, and constants that are 0
         left, right = monitor.left(low, c, m), monitor.right(high, c, m)
         excess = np.where(np.isfinite(left) & np.isfinite(right) & (left > right), left / right, 0.0)
@@ -227,8 +107,9 @@ def _contradiction(monitor: _Monitor, name: str, trace: Trace, low: Points, high
     return f"hypothesis failed: {said[0]} exceeds {said[1]} by {by} at t = {int(trace.t[k])}"
 
 
-def _verdict(monitor: _Monitor, name: str, trace: Trace) -> str:
+def _verdict(monitor: Inequality, name: str, trace: Trace) -> str:
     side = "larger" if monitor.too_small else "smaller"
     known = trace.setting.known
-    or_mu = f", or mu is smaller than {known['mu'].value:.6g}" if monitor.with_mu else ""
-    return f": {name} is {side} than {known[name].value:.6g}{or_mu}"
+    other = "smaller" if monitor.beside in FROM_BELOW else "larger"
+    beside = f", or {monitor.beside} is {other} than {known[monitor.beside].value:.6g}" if monitor.beside else ""
+    return f": {name} is {side} than {known[name].value:.6g}{beside}"

@@ -45,7 +45,7 @@ def verdict_table(results: Results) -> str:
 
 
 def _row(results: Results, verdict: Verdict) -> list[str]:
-    ruling = f"**{verdict.ruling}**"
+    ruling = f"**{verdict.ruling}**" + (", vacuous" if verdict.all_vacuous else "")
     if not verdict.as_expected:
         ruling = f"✗ {ruling} " + (f"(expected {verdict.expected})" if verdict.expected else "(unexpected)")
     worst = ""
@@ -56,11 +56,14 @@ def _row(results: Results, verdict: Verdict) -> list[str]:
     measured = ""
     if slope is not None:
         measured = f"{number(slope.value)} [{number(slope.low)}, {number(slope.high)}], {slope_of(slope)}"
-        if (slope.kind, slope.against) == ("power", "t") and slope.high - slope.low > 1:
-            measured = f"{number(slope.value)} in log t: no power law"
+        if not slope.a_law:
+            measured = f"{number(slope.value)}, {slope_of(slope)}: {slope.law}"
+        elif slope.candidates:
+            measured += f"; {slope.law}"
         claimed = "" if verdict.claimed is None else number(verdict.claimed)
     label = shared_label(results, verdict).replace("|", "\\|")
-    return [label, f"`{verdict.theorem}`", ruling, worst, measured, claimed]
+    sure = "" if verdict.delta is None else f", δ = {verdict.delta:g}"
+    return [label, f"`{verdict.theorem}`{sure}", ruling, worst, measured, claimed]
 
 
 def _reasons(results: Results) -> str:
@@ -68,10 +71,11 @@ def _reasons(results: Results) -> str:
     found: dict[str, None] = {}
     for verdict in condensed(results, results.verdicts):
         beyond = verdict.worst_ratio is not None and verdict.worst_ratio > 1 + 5e-5
-        if verdict.ruling != "holds" or not verdict.as_expected or beyond:
+        if verdict.ruling != "holds" or not verdict.as_expected or beyond or verdict.all_vacuous:
             label = shared_label(results, verdict)
             ruled = verdict.ruling if verdict.ruling == "holds" else f"is {verdict.ruling}"
-            found[f"- {label}: `{verdict.theorem}` {ruled}: {verdict.why}."] = None
+            sure = "" if verdict.delta is None else f" with δ = {verdict.delta:g}"
+            found[f"- {label}: `{verdict.theorem}`{sure} {ruled}: {verdict.why}."] = None
     return "\n".join(found)
 
 

@@ -6,6 +6,7 @@ import re
 
 _WORDS = {
     **{"eta": "η", "mu": "μ", "kappa": "κ", "lambda": "λ", "rho": "ρ", "sigma": "σ", "theta": "θ", "alpha": "α"},
+    **{"delta": "δ", "Delta": "Δ"},
     **{"Gamma": "Γ", "sum": "Σ", "approx": " ≈ ", "leq": " ≤ ", "Vert": "‖", "|": "‖", "inf": "inf ", "in": " ∈ "},
     **{"max": "max", "ln": "ln", "{": "{", "}": "}", ",": " ", " ": " ", "left": "", "right": "", "le": " ≤ "},
 }

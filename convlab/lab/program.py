@@ -23,7 +23,7 @@ class Program(NamedTuple):
     options: tuple[tuple[str, Any], ...]  # static hyperparameters
     schedules: tuple[tuple[str, Expression], ...]  # hyperparameters that are expressions in t
     outputs: tuple[tuple[str, Output], ...]
-    projected: bool = False  # whether the problem's projection is handed over
+    handed: tuple[str, ...] = ()  # which of the problem's "project" and "prox" are handed over
 
 
 def arguments_of(program: Program, hyper: dict[str, Any]) -> dict[str, Any]:
@@ -42,10 +42,12 @@ def arguments_of(program: Program, hyper: dict[str, Any]) -> dict[str, Any]:
 def transformation(
     program: Program, problem: Problem, arguments: dict[str, Any]
 ) -> optax.GradientTransformationExtraArgs:
-    """The optimizer, built inside the trace; a problem's projection is handed over to one that asks for it."""
-    project = problem.project
-    if program.projected and project is not None:
+    """The optimizer, built inside the trace; a problem's projection and prox are handed over to one that asks."""
+    project, simple = problem.project, problem.simple
+    if "project" in program.handed and project is not None:
         arguments = {**arguments, "project": lambda theta: project(theta, problem.constants)}
+    if "prox" in program.handed and simple is not None:
+        arguments = {**arguments, "prox": lambda theta, eta: simple.prox(theta, eta, problem.constants)}
     return optax.with_extra_args_support(program.build(**dict(program.options), **arguments))
 
 

@@ -1,27 +1,137 @@
-"""Measured rates: the slope of what was measured, with an interval and the window it was read from.
+"""Measured rates: the exponent of what was measured, with an interval, the window it was read from, and the law there.
 
 Respecting a bound and attaining its rate are two questions. On a fixed problem the slope is a fact about that problem,
 and need not be the theorem's; only where the instance depends on the horizon may the theorem's slope be demanded.
+`estimate` takes any curve, without a theorem; `measured_rate` reads the curve that a theorem speaks of off its traces.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from convlab.core.results import Kind
+from convlab.core.errors import ConvlabError
+from convlab.core.results import Kind, Results
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
-from convlab.core.verdict import Slope
+from convlab.core.verdict import GEOMETRIC, POWER, POWER_LOG, SUPERLINEAR, Slope
+from convlab.lab.exponents import fit, slope_of
+from convlab.lab.rate_models import log_factors
 from convlab.lab.readings import CLEAR, Reading, logs, readings
+from convlab.lab.windows import Curve
 
+__all__ = ["NoRateError", "estimate", "measured_rate", "of"]
 _MOVES = 0.5  # of log bound over a sweep: a bound that hardly moves claims no rate
 _FEWEST = 3  # points of a fit; fewer give no slope rather than an invented one
 _DRAWS = 400  # bootstrap resamples
 _SHRINKS = math.log(0.1)  # an order is read from steps that shrink the quantity at least tenfold
+_SUPERLINEAR = 1.2  # an order above this one, at every step, is superlinear
+
+
+class NoRateError(ConvlabError):
+    """Why a curve has no rate to speak of, in one line."""
+
+
+def estimate(
+    t: Sequence[int] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    *,
+    floor: float | np.ndarray = 0.0,
+    kind: Literal["power", "linear", "order"] | None = None,
+) -> Slope:
+    """The rate of ``values`` [K], or of the mean over seeds of ``values`` [S, K], at the steps ``t`` [K].
+
+    Values within a hundred ``floor`` are rounding and left out, as is what is not finite. ``kind`` says which slope is
+    wanted: of ln g over ln t ("power"), over t ("linear"), of ln e_{t+1} over ln e_t ("order"); None: of the law along
+    which ln g falls farthest.
+
+    Raises NoRateError where fewer than five clean points remain, or they span less than three octaves of t, or, with
+    ``kind`` None, none of the laws shows; ConvlabError where the arrays do not fit together.
+
+    >>> t = 2.0 ** np.arange(12)
+    >>> found = estimate(t, 3 * t**-1.5)
+    >>> found.model, round(found.value, 6), found.window
+    ('power law', -1.5, (1, 2048))
+    """
+    at, rows, least = _checked(t, values, floor)
+    clean = np.isfinite(rows).all(axis=0) & (at >= 1)
+    mean = np.array([_mean_log(column) if ok else math.nan for column, ok in zip(rows.T, clean, strict=True)])
+    above = clean & (np.nan_to_num(mean, nan=-math.inf) > logs(CLEAR * least))
+    curve = _curve(at[above], rows[:, above], _after(at, clean, above))
+    if kind in (None, "order"):
+        order = _order_of(at, np.where(above, mean, math.nan), _after(at, clean, above))
+        if order is not None and (kind == "order" or order.low > _SUPERLINEAR):
+            return order
+    wanted = [each for each in ("power", "linear") if kind in (None, each)]
+    found = [slope for each in wanted if (slope := slope_of(curve, each)) is not None]  # type: ignore[arg-type]
+    if not found:
+        what = "three steps that shrink it tenfold" if kind == "order" else "five over three octaves of t"
+        raise NoRateError(f"no rate: {len(curve.t)} clean points, and a rate needs {what} at least")
+    lawful = [slope for slope in found if slope.a_law]
+    if kind is None and not lawful:
+        raise NoRateError(
+            "no rate: neither a power law nor geometric decay shows over three octaves or a quarter of the run"
+        )
+    return _main(lawful or found)
+
+
+def of(results: Results, quantity: str = "gap") -> dict[str, Slope | str]:
+    """The rate of each run of some results, without any theorem, or why it has none; of a sweep, of each horizon's."""
+    found: dict[str, Slope | str] = {}
+    for trace in results.traces:
+        for output, measured in trace.measured.items():
+            if quantity in measured:
+                name = f"{trace.label}, T = {trace.setting.horizon:,}: {output}"
+                try:
+                    found[name] = estimate(
+                        trace.t, measured[quantity], floor=trace.floor_of(quantity, output).max(axis=0)
+                    )
+                except NoRateError as none:
+                    found[name] = str(none)
+    return found
+
+
+def _main(slopes: Sequence[Slope]) -> Slope:
+    """The law along which ln g falls farther; its begin or its end names the other one."""
+    fallen = [abs(slope.value) * _extent(slope) for slope in slopes]
+    best = slopes[int(np.argmax(fallen))]
+    for slope in slopes:
+        if slope is not best and slope.window[0] >= best.window[1]:
+            best = dataclasses.replace(best, ends=f"crossover to {slope.model}")
+        if slope is not best and slope.window[1] <= best.window[0]:
+            best = dataclasses.replace(best, begins=f"{slope.model} to {slope.window[1]:,}, then a crossover")
+    return best
+
+
+def _extent(slope: Slope) -> float:
+    first, last = slope.window
+    return math.log(last / first) if slope.kind == "power" else last - first
+
+
+def _checked(t: Any, values: Any, floor: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    at, rows = np.asarray(t, dtype=float), np.atleast_2d(np.asarray(values, dtype=float))
+    if at.ndim != 1 or rows.ndim != 2 or rows.shape[1] != at.size:
+        raise ConvlabError(
+            f"values {np.shape(values)} at steps t {np.shape(t)}: they must have shape [K] or [seeds, K], t [K]"
+        )
+    if not np.isfinite(at).all() or np.any(np.diff(at) <= 0):
+        raise ConvlabError("t must be finite and increase from one entry to the next")
+    if np.any(rows < 0):
+        raise ConvlabError(f"values must not be negative (the least is {np.nanmin(rows):g}): a rate is read off ln g")
+    return at, rows, np.broadcast_to(np.asarray(floor, dtype=float), at.shape)
+
+
+def _after(t: np.ndarray, finite: np.ndarray, above: np.ndarray) -> str:
+    """What ended the clean part of a curve: "" at its last checkpoint."""
+    if not above.any() or above[-1]:
+        return ""
+    last = int(np.flatnonzero(above)[-1])
+    return "rounding floor" if finite[last + 1] else "divergence"
 
 
 def measured_rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tuple[Slope | None, float | None]:
@@ -32,28 +142,36 @@ def measured_rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tup
     horizons: log measured at T against log T or T, and the claim is the slope of the bound itself at these horizons,
     which a step size that depends on T changes.
     """
-    traces = sorted(traces, key=lambda trace: trace.setting.horizon)
+    slope, claimed = _rate(theorem, sorted(traces, key=lambda trace: trace.setting.horizon), sweep)
+    return (None if slope is None else dataclasses.replace(slope, sweep=sweep)), claimed
+
+
+def _rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tuple[Slope | None, float | None]:
     if theorem.rate is None:
         return None, None
     if theorem.rate.kind == "order":
         return _order(theorem, traces), theorem.rate.value(traces[-1].setting)
     if theorem.log_bound is None:
         return None, None
-    clean = [reading for reading in readings(theorem, traces) if _clean(reading)]
+    every = readings(theorem, traces)
+    clean = [reading for reading in every if _clean(reading)]
     bound = np.array([reading.log_bound[0] for reading in clean])
     if len(traces) == 1:
         claimed = theorem.rate.value(traces[0].setting)
         keep = _rate_shows(clean, bound, claimed, theorem.rate.kind == "power")
-        return _trajectory(theorem.rate.kind, [reading for reading, ok in zip(clean, keep, strict=True) if ok]), claimed
+        shown = [reading for reading, ok in zip(clean, keep, strict=True) if ok]
+        if len(shown) < _FEWEST:
+            return None, claimed
+        curve = _curve_of(shown, _why_after(every, clean, shown))
+        return slope_of(curve, theorem.rate.kind), claimed
     horizons = np.array([reading.t for reading in clean], dtype=float)
     against_bound = sweep == "worst-case sweep"
     x = bound if against_bound else np.log(horizons) if theorem.rate.kind == "power" else horizons
     if len(clean) < _FEWEST or np.ptp(x) <= (_MOVES if against_bound else 0):
         return None, 1.0 if against_bound else None
-    claimed = 1.0 if against_bound else _fit(x, bound)
-    windows = [(i, j) for i, j in itertools.combinations(range(len(x) + 1), 2) if j - i >= _FEWEST]
+    claimed = 1.0 if against_bound else fit(x, bound)
     kind = "power" if against_bound else theorem.rate.kind
-    return _slope(clean, x, windows, (0, len(x)), kind, "bound" if against_bound else "t"), claimed
+    return _over_horizons(_curve_of(clean, ""), x, kind, "bound" if against_bound else "t"), claimed
 
 
 def _clean(reading: Reading) -> bool:
@@ -61,6 +179,16 @@ def _clean(reading: Reading) -> bool:
     if not np.isfinite(reading.values).all() or not np.isfinite(reading.log_bound).all():
         return False
     return bool(_mean_log(reading.values) > logs(CLEAR * reading.floor.max(keepdims=True))[0])
+
+
+def _why_after(every: Sequence[Reading], clean: Sequence[Reading], shown: Sequence[Reading]) -> str:
+    """What ended the clean part: a floor or a divergence after it, or a bound that has stopped to fall."""
+    if clean[-1].t > shown[-1].t:
+        return "the bound's own plateau"
+    after = [reading for reading in every if reading.t > clean[-1].t]
+    if not after:
+        return ""
+    return "rounding floor" if np.isfinite(after[0].values).all() else "divergence"
 
 
 def _mean_log(values: np.ndarray) -> float:
@@ -77,99 +205,79 @@ def _rate_shows(clean: Sequence[Reading], log_bound: np.ndarray, claimed: float,
     return np.asarray(np.gradient(log_bound, np.log(t) if power else t) <= 0.5 * claimed)
 
 
-def _trajectory(kind: str, clean: Sequence[Reading]) -> Slope | None:
-    """The fit over the upper half of the (logarithmic) range of t, past the transient; its interval from others."""
-    if len(clean) < _FEWEST:
-        return None
-    t = np.array([reading.t for reading in clean], dtype=float)
-    x = np.log(t) if kind == "power" else t
-    span = x[-1] - x[0]
-
-    def window(start: float, end: float) -> tuple[int, int]:
-        return int(np.searchsorted(x, x[0] + start * span)), int(np.searchsorted(x, x[0] + end * span, side="right"))
-
-    windows = [window(start, end) for start in (0.3, 0.4, 0.5, 0.6, 0.7) for end in (0.8, 0.9, 1.0)]
-    main = window(0.5, 1.0)
-    if main[1] - main[0] < _FEWEST:
-        main = (0, len(x))
-    usable = [(i, j) for i, j in windows if j - i >= _FEWEST] or [main]
-    return _slope(clean, x, usable, main, kind, "t")
-
-
-def _slope(
-    clean: Sequence[Reading],
-    x: np.ndarray,
-    windows: Sequence[tuple[int, int]],
-    main: tuple[int, int],
-    kind: str,
-    against: str,
-) -> Slope:
-    """The slope over the main window, with its interval.
-
-    Of a random run: 95% of the slopes when whole seeds are resampled. Of a deterministic one, whose residuals are no
-    noise: the slopes over the other windows. Of a power of t also what it would be with a log factor, see `_logged`.
-    """
-    y = np.array([_mean_log(reading.values) for reading in clean])
-    value = _fit(x[slice(*main)], y[slice(*main)])
+def _curve_of(clean: Sequence[Reading], after: str) -> Curve:
     seeds = min(reading.values.size for reading in clean)
-    random = any(np.ptp(reading.values) > 0 for reading in clean)
-    if random and seeds > 1:
-        slopes = _bootstrap(clean[slice(*main)], x[slice(*main)], seeds)
-        low, high = (float(end) for end in np.quantile(slopes, (0.025, 0.975))) if len(slopes) else (value, value)
-    else:
-        others = [_fit(x[i:j], y[i:j]) for i, j in windows]
-        low, high = min(others), max(others)
-    if kind == "power" and against == "t":
-        possible = [low, high, *_logged(x[slice(*main)], y[slice(*main)])]
-        low, high = min(possible), max(possible)
-    first, last = clean[main[0]].t, clean[main[1] - 1].t
-    return Slope(value, min(low, value), max(high, value), (first, last), kind, against)  # type: ignore[arg-type]
+    rows = np.stack([reading.values[:seeds] for reading in clean], axis=1)
+    return _curve(np.array([reading.t for reading in clean], dtype=float), rows, after)
 
 
-def _logged(x: np.ndarray, y: np.ndarray) -> list[float]:
-    """The exponents p of those t^p·(c + ln t)^(±1), x = ln t and c = 0, 1, 2, that fit no worse than a power alone.
+def _curve(t: np.ndarray, rows: np.ndarray, after: str) -> Curve:
+    """The mean over seeds, with draws of the seeds where they differ (whole trajectories, a fixed generator)."""
+    y = np.array([_mean_log(column) for column in rows.T])
+    seeds = len(rows)
+    if seeds == 1 or not y.size or float(np.ptp(rows, axis=0).max()) == 0:
+        return Curve(t, y, None, after)
+    scaled = np.exp(logs(rows) - y)
+    counts = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), size=_DRAWS)
+    draws = logs(counts @ scaled / seeds) + y
+    return Curve(t, y, draws[np.isfinite(draws).all(axis=1)], after, seeds=seeds)
 
-    A log factor masquerades as an exponent: the local slope of (2 + ln T)/√T is −1/2 + 1/(2 + ln T), −0.38 at T = 500,
-    −0.44 at a million, and in no window of a few decades does it visibly move. What it does is bend. Where a curve
-    bends at least half as much as such a factor, they are not distinguishable, and its exponent is as good as another.
+
+def _over_horizons(curve: Curve, x: np.ndarray, kind: str, against: str) -> Slope:
+    """The slope over all horizons, few as they are, each a run of its own.
+
+    Of a random run: 95 % of the slopes when whole seeds are drawn anew. Of a deterministic one the slopes over all
+    windows of three horizons or more. So few points cannot be made to predict others; of a power of T the exponent is
+    also read with each log factor taken off that leaves the points no less straight, and then these laws are not
+    distinguishable.
     """
+    bare = kind != "power" or against == "bound"
+    factors = [] if bare else [f for f in log_factors(curve) if _bent(x, curve.y - f) <= _bent(x, curve.y)]
+    value, ends = fit(x, curve.y), [fit(x, curve.y - factor) for factor in factors]
+    pairs = itertools.combinations(range(len(x) + 1), 2)
+    ends += [fit(x[i:j], curve.y[i:j]) for i, j in pairs if j - i >= _FEWEST and curve.draws is None]
+    if curve.draws is not None and len(curve.draws):
+        for factor in [0.0, *factors]:
+            ends += [float(end) for end in np.quantile([fit(x, row - factor) for row in curve.draws], (0.025, 0.975))]
+    window = (int(curve.t[0]), int(curve.t[-1]))
+    low, high = min([*ends, value]), max([*ends, value])
+    law = "" if bare else POWER
+    doubt = (POWER_LOG,) if factors else ()
+    return Slope(value, low, high, window, kind, against, law, doubt, seeds=curve.seeds)  # type: ignore[arg-type]
 
-    def misfit(values: np.ndarray) -> float:
-        return float(np.sum((values - values.mean() - _fit(x, values) * (x - x.mean())) ** 2))
 
-    bent = [y - q * np.log(c + x) for q in (1, -1) for c in (0, 1, 2) if c + x[0] > 0]
-    return [_fit(x, rest) for rest in bent if misfit(rest) <= misfit(y)]
-
-
-def _bootstrap(clean: Sequence[Reading], x: np.ndarray, seeds: int) -> np.ndarray:
-    """Slopes when the seeds, with their whole trajectories, are drawn anew with replacement (a fixed generator)."""
-    logarithms = [_mean_log(reading.values) for reading in clean]
-    scaled = np.array([np.exp(logs(r.values[:seeds]) - m) for r, m in zip(clean, logarithms, strict=True)])
-    generator = np.random.default_rng(0)
-    counts = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=_DRAWS)
-    means = counts @ scaled.T / seeds
-    y = logs(means) + np.array(logarithms)
-    return np.array([_fit(x, row) for row in y if np.isfinite(row).all()])
+def _bent(x: np.ndarray, y: np.ndarray) -> float:
+    """The sum of squares by which points miss their line."""
+    return float(np.sum((y - y.mean() - fit(x, y) * (x - x.mean())) ** 2))
 
 
 def _order(theorem: Theorem, traces: Sequence[Trace]) -> Slope | None:
     """log e_{t+1} against log e_t over the steps of the longest run that shrink e at least tenfold, above the floor."""
-    clean = [reading for reading in readings(theorem, traces[-1:]) if _clean(reading)]
+    every = readings(theorem, traces[-1:])
+    clean = [reading for reading in every if _clean(reading)]
+    if not clean:
+        return None
     quantity = traces[-1].measured[theorem.output][theorem.quantity]
     index = {int(t): k for k, t in enumerate(traces[-1].t)}
     before = np.array([_mean_log(quantity[:, index[reading.t - 1]]) for reading in clean])
-    after = np.array([_mean_log(reading.values) for reading in clean])
-    keep = np.flatnonzero(after <= before + _SHRINKS)
+    then = np.array([_mean_log(reading.values) for reading in clean])
+    return _order_from(np.array([reading.t for reading in clean]), before, then, _why_after(every, clean, clean))
+
+
+def _order_of(t: np.ndarray, y: np.ndarray, after: str) -> Slope | None:
+    one = np.flatnonzero((np.diff(t) == 1) & np.isfinite(y[1:]) & np.isfinite(y[:-1]))
+    return _order_from(t[one + 1], y[one], y[one + 1], after)
+
+
+def _order_from(t: np.ndarray, before: np.ndarray, then: np.ndarray, after: str) -> Slope | None:
+    keep = np.flatnonzero(then <= before + _SHRINKS)
     if len(keep) < _FEWEST:
         return None
-    x, y = before[keep], after[keep]
+    x, y = before[keep], then[keep]
     local = np.diff(y) / np.diff(x)
-    window = (clean[keep[0]].t - 1, clean[keep[-1]].t)
-    value = _fit(x, y)
-    return Slope(value, min(value, float(local.min())), max(value, float(local.max())), window, "order", "t")
-
-
-def _fit(x: np.ndarray, y: np.ndarray) -> float:
-    """The least squares slope."""
-    centred = x - x.mean()
-    return float(np.sum(centred * y) / np.sum(centred**2))
+    value = fit(x, y)
+    low, high = min(value, float(local.min())), max(value, float(local.max()))
+    window = (int(t[keep[0]]) - 1, int(t[keep[-1]]))
+    begins = "slower steps" if keep[0] > 0 else ""
+    model = SUPERLINEAR if low > 1.05 else GEOMETRIC if high < 1.05 else ""
+    return Slope(value, low, high, window, "order", "t", model, (), begins, after)

@@ -11,6 +11,7 @@ import numpy as np
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.lab import rounding
+from convlab.lab.uncertainty import error_of
 
 CLEAR = 100.0  # floors: a squared quantity this far above its floor, ten times in the distance, is no rounding
 
@@ -36,13 +37,15 @@ class Reading:
 
 
 def readings(theorem: Theorem, traces: Sequence[Trace]) -> list[Reading]:
-    """What is to be judged: each checkpoint t ≥ 1 of one trace, the ends of several; for "per step" pairs t − 1, t."""
+    """What is to be judged: each checkpoint t ≥ 1 of one trace, the ends of several; for "per step" pairs t − 1, t, for
+    "all t at once" each checkpoint of all."""
     every: list[Reading] = []
     for trace in sorted(traces, key=lambda trace: trace.setting.horizon):
         if theorem.log_step is not None:
             every.extend(_pairs(theorem, trace))
             continue
-        only_end = theorem.valid == "at the horizon" or len(traces) > 1
+        together = theorem.valid == "all t at once"
+        only_end = theorem.valid == "at the horizon" or (len(traces) > 1 and not together)
         chosen = [k for k, t in enumerate(trace.t) if t >= 1 and (not only_end or t == trace.setting.horizon)]
         every.extend(_point(theorem, trace, k) for k in chosen)
     return every
@@ -95,7 +98,7 @@ def _pairs(theorem: Theorem, trace: Trace) -> Iterator[Reading]:
         if not usable.any():
             return
         # A bound that rests on a measured point is only as good as that point: none below its floor.
-        usable &= previous > CLEAR * trace.floor.get(given, 0.0)
+        usable &= previous > CLEAR * trace.floor_of(given, theorem.output)[:, k]
         start = np.where(usable, previous, 1.0)
         bounds = np.array([theorem.log_step(setting, float(q)) for q in start])
         before = logs(start)
@@ -125,10 +128,11 @@ def _reading(
     log_allowed = log_allowed + math.log1p(rounding.relative_measurement(theorem, trace))
     if theorem.kind == "lower":
         log_allowed = np.where(np.isfinite(log_bound), 2 * log_bound - log_allowed, log_bound)
-    floor = np.maximum(own, max(rounding.least(trace), trace.floor.get(theorem.quantity, 0.0)))
-    error = np.full_like(values, trace.error.get(theorem.quantity, 0.0))
-    if theorem.quantity == "dist2":  # the error is that of θ*, squared: |‖e + δ‖² − ‖e‖²| ≤ 2‖e‖‖δ‖ + ‖δ‖²
-        error += 2 * np.sqrt(error) * np.sqrt(np.where(np.isfinite(values), values, 0.0))
+    floor = np.maximum(own, np.maximum(rounding.least(trace), trace.floor_of(theorem.quantity, theorem.output)[:, k]))
+    if theorem.quantity == "decrease":  # two gaps, the first of them farther out
+        error = 2 * error_of(trace, theorem.output, "gap")[:, max(k - 1, 0)]
+    else:
+        error = error_of(trace, theorem.output, theorem.quantity)[:, k]
     moved = rounding.drift(theorem, trace, t)
     drift = lambdas * moved if moved > 0 else np.zeros_like(lambdas)
     return Reading(t, trace.setting.horizon, values, error, log_bound, log_allowed, floor, drift)

@@ -112,6 +112,12 @@ class Outcome:
                     parts[name].append(np.broadcast_to(measured.get(name, np.nan), shape).ravel())
         return display.frame({name: np.concatenate(arrays) for name, arrays in parts.items()})
 
+    def rates(self, quantity: str = "gap") -> dict[str, Any]:
+        """The measured rate of each run and output, without any theorem, or in words why it has none."""
+        from convlab.lab import rates
+
+        return rates.of(self.results, quantity)
+
     def plot(self, kind: str = "gap_curves") -> Any:
         """A matplotlib Figure of a kind that ``convlab list plots`` names."""
         return display.shown(catalog.load("plots", kind)(self.results))

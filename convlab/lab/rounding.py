@@ -17,9 +17,10 @@ from convlab.core.setting import Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 
-_GRADIENT_STEPS = frozenset({"gradient step", "subgradient step"})  # projected or not: projections do not expand
+# projected or not, proximal or not: neither map expands distances
+_GRADIENT_STEPS = frozenset({"gradient step", "subgradient step", "proximal gradient step"})
 U = 2.0**-53  # the unit roundoff of measurements, whatever the run's precision
-_STEP = 4.0  # roundings of θ − η g: of η, g, their product, the difference
+STEP = 4.0  # roundings of θ − η g: of η, g, their product, the difference
 # unit roundoff, and the square of the least normal number (of float64 the least normal square, as measured)
 _PRECISIONS = {
     "float64": (2.0**-53, 2.0**-1022),
@@ -27,6 +28,11 @@ _PRECISIONS = {
     "bfloat16": (2.0**-8, 2.0**-252),
     "float16": (2.0**-11, 2.0**-28),
 }
+
+
+def unit(dtype: str) -> float:
+    """The unit roundoff of a precision."""
+    return _PRECISIONS.get(dtype, _PRECISIONS["float64"])[0]
 
 
 def least(trace: Trace) -> float:
@@ -37,7 +43,7 @@ def least(trace: Trace) -> float:
 def relative_step(trace: Trace) -> float:
     """The rounding of one step relative to its point's distance from θ*: four roundings, and those of a gradient's
     sums, at most u for each term (which XLA's dot products come near to, where all terms are alike)."""
-    return (_STEP + trace.rows + trace.dimension - 1) * _precision(trace)[0]
+    return (STEP + trace.rows + trace.dimension - 1) * _precision(trace)[0]
 
 
 def relative_measurement(theorem: Theorem, trace: Trace) -> float:
@@ -79,7 +85,7 @@ def drift(theorem: Theorem, trace: Trace, t: int) -> float:
     if gradient_step and mu > 0 and theorem.output == "last" and setting.constant_step:
         contraction = max(abs(1 - eta * smooth), abs(1 - eta * mu))
         steps = min(steps, 1 / (1 - contraction)) if contraction < 1 else steps
-    return steps * (eta + 1 / smooth) * math.sqrt(trace.floor.get("grad_norm2", 0.0))
+    return steps * (eta + 1 / smooth) * trace.gradient_rounding
 
 
 def _longest_step(setting: Setting, t: int, default: float) -> float:
@@ -102,7 +108,7 @@ def lipschitz(theorem: Theorem, trace: Trace, k: int) -> np.ndarray:
     if gap is None or slope is None:
         return largest
     there = np.isfinite(gap) & np.isfinite(slope) & (gap > 0)
-    steep = np.sqrt(np.where(there, slope, 0.0)) + math.sqrt(trace.floor.get("grad_norm2", 0.0))
+    steep = np.sqrt(np.where(there, slope, 0.0)) + trace.gradient_rounding
     return np.where(there, np.minimum(steep / (2 * np.sqrt(np.where(there, gap, 1.0))), largest), largest)
 
 

@@ -4,6 +4,7 @@ cell."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import time
 from collections.abc import Callable
@@ -16,23 +17,26 @@ import numpy as np
 from convlab.core.problem import Problem
 from convlab.core.setting import EXACT_EXPECTATION
 from convlab.core.trace import Trace
-from convlab.lab import loop, moments, quadratic_model
-from convlab.lab.measure import errors, floors, measure, relative_errors
+from convlab.lab import floors, loop, moments, noise, quadratic_model
+from convlab.lab.measure import measure, relative_errors
 from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
+from convlab.lab.uncertainty import errors
 
 _GROWTH = 1e8  # a run without noise whose gap ends this many times above its start has diverged, finite or not
 _SMALL = 100  # parameters up to which Newton's decrement is measured
+_TOGETHER = {"gpu": 32}  # steps of an inner loop of known length, where that is faster
 _SLICE = 0.5  # seconds after which the host looks up: for progress, and for Ctrl-C
 
 
 @dataclass
 class Progress:
-    """How far a run is, in steps × runs."""
+    """How far a run is, in steps × runs, and ``plan``: how many batches there are, and what the largest needs."""
 
     total: int
     done: int = 0
     label: str = ""
+    plan: str = ""
 
 
 def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str], None]) -> list[Trace]:
@@ -43,12 +47,12 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
     first = batch.first
     if EXACT_EXPECTATION in first.setting.traits:
         return [_expected(task.settled, advance) for task in batch.tasks]
-    problem = jax.device_put(_cast(first.problem, first.cell.dtype))
     width = max(2, seeds[1] - seeds[0]) if batch.random else 1  # a batch of one seed has other last bits than of many
     keys = _keys(first, np.arange(seeds[0], seeds[0] + width))
     hyper = _stack([task.settled.hyper for task in batch.tasks])
+    problem, exact = _placed(first.problem, first.cell.dtype, next(iter(keys.devices())))
     points = _drive(batch, problem, hyper, keys, advance)
-    exact = jax.device_put(first.problem)
+    advance(0, f"{first.cell.label}: measuring")
     measured = {}
     for output, kept in points.items():
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[3:]), kept)
@@ -59,6 +63,11 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
         runs = jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0], -1, *leaf.shape[3:]), points["last"])
         found = quadratic_model.measure_steps(exact, runs, np.asarray(first.cell.checkpoints))
         measured["last"] |= {name: array.reshape(measured["last"]["gap"].shape) for name, array in found.items()}
+    if first.cell.noise and batch.random:
+        where = "last" if "last" in points else next(iter(points))
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[3:]), points[where])
+        found = noise.measure_noise(exact, first.oracle, flat)
+        measured[where] |= {name: array.reshape(measured[where]["gap"].shape) for name, array in found.items()}
     count = seeds[1] - seeds[0]
     plane = _plane(points.get("last"))
     return [
@@ -104,14 +113,23 @@ def _plane(points: Any) -> np.ndarray | None:
     return np.asarray(leaves[0], np.float64)
 
 
+@functools.lru_cache(maxsize=1)
+def _placed(problem: Problem, dtype: str, device: jax.Device) -> tuple[Problem, Problem]:
+    """The problem on the device as a run sees it and as it is certified: its data once, if the precision is the same,
+    and once for all batches. On a CPU that is the memory it lies in already, where it begins at a multiple of 64."""
+    exact = jax.device_put(problem)
+    return jax.device_put(_cast(exact, dtype)), exact
+
+
 def _cast(problem: Problem, dtype: str) -> Problem:
     """The problem with its numbers in the run's precision; what the gap is measured against stays as certified."""
 
     def cast(leaf: Any) -> Any:
-        return np.asarray(leaf).astype(dtype) if np.issubdtype(np.asarray(leaf).dtype, np.floating) else leaf
+        own = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
+        return np.asarray(leaf).astype(dtype) if np.issubdtype(own, np.floating) and own != dtype else leaf
 
     parts = {name: jax.tree.map(cast, getattr(problem, name)) for name in ("data", "constants", "theta0")}
-    return dataclasses.replace(problem, optimum=None, **parts)
+    return dataclasses.replace(problem, optimum=None, stationary=None, **parts)
 
 
 def _keys(settled: Settled, seeds: np.ndarray) -> jax.Array:
@@ -135,28 +153,42 @@ def _stack(rows: list[Any]) -> Any:
 def _drive(
     batch: Batch, problem: Problem, hyper: Any, keys: jax.Array, advance: Callable[[int, str], None]
 ) -> dict[str, Any]:
-    """Each output's points at the checkpoints: leaves [K, seeds, hyperparameters, …]."""
+    """Each output's points at the checkpoints: leaves [K, seeds, hyperparameters, …].
+
+    They are written to where they belong as the run passes by, so that none of them is held twice.
+    """
     first = batch.first
     program, oracle = first.program, jax.device_put(first.oracle)
     runs = len(batch.tasks) * keys.shape[0]
     carry, samples = loop.start(program, problem, oracle, hyper, keys, len(batch.tasks))
-    kept = [loop.points(program, carry)]
+    kept: dict[str, Any] = {}
+    _keep(kept, 0, len(first.cell.checkpoints), loop.points(program, carry))
+    together = _TOGETHER.get(next(iter(keys.devices())).platform, 1)
     longest = 64  # steps of a slice; grows until a slice takes _SLICE seconds
-    for begin, end in itertools.pairwise(first.cell.checkpoints):
+    for number, (begin, end) in enumerate(itertools.pairwise(first.cell.checkpoints), start=1):
         at = begin
         while at < end:
             until = min(end, at + longest)
             started = time.perf_counter()
             span = (np.int64(at), np.int64(until))
-            carry, samples = loop.advance(program, problem, oracle, hyper, keys, carry, samples, *span)
+            carry, samples = loop.advance(program, problem, oracle, hyper, keys, carry, samples, *span, together)
             if until - at == longest:
                 jax.tree.leaves(carry.theta)[0].block_until_ready()
                 if time.perf_counter() - started < _SLICE / 2:
                     longest = min(2 * longest, 1 << 30)
             advance((until - at) * runs, first.cell.label)
             at = until
-        kept.append(loop.points(program, carry))
-    return {name: _stack([each[name] for each in kept]) for name in kept[0]}
+        _keep(kept, number, len(first.cell.checkpoints), loop.points(program, carry))
+    return kept
+
+
+def _keep(kept: dict[str, Any], number: int, count: int, points: dict[str, Any]) -> None:
+    """Writes the points of a checkpoint into the arrays of all ``count``, which the first one makes."""
+    for name, tree in points.items():
+        if name not in kept:
+            kept[name] = jax.tree.map(lambda leaf: np.empty((count, *leaf.shape), leaf.dtype), tree)
+        for into, leaf in zip(jax.tree.leaves(kept[name]), jax.tree.leaves(tree), strict=True):
+            into[number] = np.asarray(leaf)
 
 
 def _trace(
@@ -180,7 +212,7 @@ def _trace(
         t=np.asarray(cell.checkpoints, np.int64),
         seeds=seeds,
         measured=measured,
-        floor=floors(settled.problem, cell.dtype, by_value="risk_star" in settled.setting.hyper),
+        floor=_floor(settled, measured),
         error=errors(settled.problem),
         status=_status(settled, ends, next(iter(measured.values()))["gap"]),
         rows_per_step=float(settled.oracle.rows_per_step(settled.problem)),
@@ -190,7 +222,25 @@ def _trace(
         relative=relative_errors(settled.problem) | _relative_of_models(settled),
         points=plane,
         confirms_only=tuple(name for name, output in settled.program.outputs if output.confirms_only),
+        observed=noise.observed(settled.problem, settled.oracle) if cell.noise else {},
+        risk_star=_interval(settled.problem),
+        certificate=settled.problem.certificate,
     )
+
+
+def _floor(settled: Settled, measured: dict[str, dict[str, np.ndarray]]) -> dict[str, float | np.ndarray]:
+    """One number per quantity, and, where the method's rounding is understood, one per checkpoint."""
+    setting, t = settled.setting, np.asarray(settled.cell.checkpoints, np.int64)
+    ends = floors.limits(settled.problem, setting.dtype, by_value="risk_star" in setting.hyper)
+    return {**ends, **floors.along(settled.problem, setting, t, measured)}
+
+
+def _interval(problem: Problem) -> tuple[float, float] | None:
+    """The ends between which R(θ*) lies, where a certificate says so."""
+    if problem.optimum is None:
+        return None
+    low, high = float(problem.optimum.risk_low), float(problem.optimum.risk_high)
+    return (low, high) if np.isfinite(low) and np.isfinite(high) else None
 
 
 def _relative_of_models(settled: Settled) -> dict[str, float]:

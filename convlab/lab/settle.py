@@ -90,7 +90,7 @@ def settle(cell: Cell, files: Mapping[str, Path]) -> Settled:
             moments.require_computable(problem, cell, traits)
         implied |= {EXACT_EXPECTATION}
     judged = getattr(about, "judged", params_are_judged)
-    program, traced = _program(cell, build, judged, hyper, options, bool(handed))
+    program, traced = _program(cell, build, judged, hyper, options, tuple(sorted(handed)))
     setting = Setting(
         problem=cell.problem.name,
         oracle=cell.oracle.name,
@@ -121,19 +121,30 @@ def _implied(problem: Problem, oracle: Oracle, known: Mapping[str, Known]) -> tu
 
 
 def _handed(cell: Cell, problem: Problem, hyper: dict[str, Hyper]) -> dict[str, Any]:
-    """What the problem hands over to an optimizer that asks for it by name: its projection, and its minimum."""
+    """What the problem hands over to an optimizer that asks for it by name: its projection, its prox, its minimum."""
     asked = set(signature_of("optimizers", cell.optimizer.name) or {}) & set(FROM_PROBLEM)
     if problem.project is not None and "project" not in asked:
         raise ConvlabError(
             f"problem '{problem.name}' is minimised over a set, which '{cell.optimizer.name}' would leave; "
             "use an optimizer that projects, such as 'subgradient'"
         )
+    if problem.simple is not None and "prox" not in asked:
+        raise ConvlabError(
+            f"problem '{problem.name}' is a smooth risk plus a simple part, which '{cell.optimizer.name}' would leave "
+            "out; use an optimizer that takes its prox, such as 'proximal_gradient'"
+        )
+    if problem.simple is None and "prox" in asked:
+        raise ConvlabError(
+            f"'{cell.optimizer.name}' needs a prox, and problem '{problem.name}' has no simple part that brings one; "
+            "without it the steps are those of 'gd' or 'nesterov'"
+        )
     if "risk_star" in asked:
         optimum = problem.optimum
         if optimum is None or optimum.hi is None:
             raise ConvlabError(f"'{cell.optimizer.name}' needs the minimum, and none is certified for '{problem.name}'")
         hyper["risk_star"] = Hyper("R*", 0.5 * (float(optimum.risk_low) + float(optimum.risk_high)))
-    return {"project": True} if problem.project is not None else {}
+    has = {"project": problem.project is not None, "prox": problem.simple is not None}
+    return {name: True for name, given in has.items() if given}
 
 
 def _speaks_for(name: str, build: Callable[..., Any]) -> Any:
@@ -229,7 +240,7 @@ def _program(
     judged: Callable[..., Any],
     hyper: Mapping[str, Hyper],
     options: Mapping[str, Any],
-    projected: bool,
+    handed: tuple[str, ...],
 ) -> tuple[Program, dict[str, Any]]:
     number = np.dtype(cell.dtype).type
     traced: dict[str, Any] = {}
@@ -247,7 +258,7 @@ def _program(
         raise Misfit(
             ("run", "outputs"), ConvlabError(f"'{cell.optimizer.name}' has no step size, which {cell.outputs[0]} needs")
         )
-    program = Program(build, judged, tuple(sorted(options.items())), tuple(schedules), outputs, projected)
+    program = Program(build, judged, tuple(sorted(options.items())), tuple(schedules), outputs, handed)
     return program, traced
 
 

@@ -19,7 +19,7 @@ Key = tuple[str | int, ...]  # where something stands in a file: ("optimizer", 0
 
 KNOWN_NAMES = (
     *("L", "L_max", "mu", "M", "D", "sigma_star", "kappa", "n", "initial_gap", "L_expected", "G", "sigma"),
-    *("G_max", "G_expected", "mu_PL", "capacity", "source", "diameter"),
+    *("G_max", "G_expected", "G_sure", "mu_PL", "capacity", "source", "diameter"),
     "T",
 )  # what an optimizer's expression may speak of: the problem's constants and the horizon
 FIGURES: tuple[str, ...] = ("gap_curves", "bound_ratio")  # what a run draws unless [figures] says otherwise
@@ -89,23 +89,27 @@ class Claim:
 
     ``where`` is flat: "optimizer", "problem", "oracle" (names), "horizon", "label", an optimizer's parameter, or
     "problem.x", "oracle.x"; a value as written in the file, or a list of such values. ``slope`` is where the interval
-    of the measured slope must lie; at the small size of [quick] it is not asked.
+    of the measured slope must lie; at the small size of [quick] it is not asked. ``delta`` is the probability of
+    failure that a theorem "with probability 1 − delta" is asked with; 0.1 where it is not told.
     """
 
     theorem: str
     where: Mapping[str, Any] = field(default_factory=dict)
     expect: Ruling = "holds"
     slope: tuple[float, float] | None = None
+    delta: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        asked = {} if self.slope is None else {"slope": list(self.slope)}
+        asked: dict[str, Any] = {} if self.slope is None else {"slope": list(self.slope)}
+        asked |= {} if self.delta is None else {"delta": self.delta}
         return {"theorem": self.theorem, "where": dict(sorted(self.where.items())), "expect": self.expect, **asked}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Claim:
         slope = record.get("slope")
         asked = None if slope is None else (float(slope[0]), float(slope[1]))
-        return cls(record["theorem"], record["where"], record["expect"], asked)
+        delta = record.get("delta")
+        return cls(record["theorem"], record["where"], record["expect"], asked, None if delta is None else float(delta))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from convlab.core.errors import ConvlabError, Unknown, nearest
 from convlab.core.results import Results
 from convlab.core.setting import EXACT_EXPECTATION, Setting
-from convlab.core.theorem import Assumption, Theorem
+from convlab.core.theorem import SENSES, Assumption, Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import Verdict
 from convlab.lab.changes import changes, step_limit
@@ -20,6 +20,7 @@ from convlab.lab.evidence import Evidence, deciding, evidence
 from convlab.lab.monitors import failed_hypothesis
 from convlab.lab.pages import number
 from convlab.lab.plain_math import plain
+from convlab.lab.points import asked_with
 
 _OUTPUTS = {"last": "the last iterate", "average": "the average of the iterates", "best": "the best iterate"}
 _QUANTITIES = {
@@ -70,7 +71,8 @@ def labels_of(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
 
 def story(results: Results, theorem: Theorem, verdict: Verdict) -> Story:
     """What there is to say about one verdict of these results, which this theorem gave."""
-    traces = sorted((results.traces[cell] for cell in verdict.cells), key=lambda trace: trace.setting.horizon)
+    traces = asked_with(theorem, [results.traces[cell] for cell in verdict.cells], verdict.delta)
+    traces = sorted(traces, key=lambda trace: trace.setting.horizon)
     found = evidence(theorem, traces, verdict)
     point = deciding(theorem, verdict, found)
     trace = point.trace if point is not None else traces[0]
@@ -124,14 +126,32 @@ def _numbers(theorem: Theorem, verdict: Verdict, traces: Sequence[Trace], point:
     judged, below = _counts(verdict)
     wider = math.expm1(abs(point.log_allowed - point.log_bound)) if math.isfinite(point.log_bound) else 0.0
     return [
-        f"{what} {at}: {_measured(point, judged + below, exact)}; {bound}",
+        f"{what} {at}: {_measured(theorem, point, judged + below, exact)}; {bound}",
         f"{_error(theorem, point)}; for rounding the bound is widened by {_tiny(wider)} of itself, "
         f"and below {_tiny(point.floor)} rounding decides",
         f"{_counted(judged, 'horizon' if len(traces) > 1 else 'checkpoint')} judged, {below} below the floor; {ran}",
+        *_vacuous(verdict),
     ]
 
 
-def _measured(point: Evidence, checkpoints: int, exact: bool) -> str:
+def _vacuous(verdict: Verdict) -> list[str]:
+    """Where the bound says no more than what every such run obeys."""
+    if verdict.vacuous is None or verdict.t is None or not verdict.vacuous.any():
+        return []
+    name = "T" if len(verdict.cells) > 1 else "t"
+    where = [int(t) for t in verdict.t[verdict.vacuous]]
+    told = f"from {name} = {where[0]:,} to {where[-1]:,}" if len(where) > 1 else f"at {name} = {where[0]:,}"
+    count = f"{len(where)} of {len(verdict.vacuous)} points"
+    return [f"vacuous at {count}, {told}: the bound is no less than {verdict.trivial}, which every such run obeys"]
+
+
+def _measured(theorem: Theorem, point: Evidence, checkpoints: int, exact: bool) -> str:
+    if point.seeds and theorem.sense == "probability":
+        share = 1 - point.trace.setting["delta"] if theorem.kind == "upper" else point.trace.setting["delta"]
+        of = "" if theorem.valid == "all t at once" else f", simultaneous over {_counted(checkpoints, 'checkpoint')}"
+        ends = f"[{shown(point.low)}, {shown(point.high)}]"
+        quantile = f"{share:g}-quantile {shown(point.centre)} of {_counted(point.seeds, 'seed')}"
+        return f"{quantile}, {ends} (99% limits, Clopper and Pearson{of})"
     if point.seeds:
         level = f"99% limits, simultaneous over {_counted(checkpoints, 'checkpoint')}"
         ends = f"[{shown(point.low)}, {shown(point.high)}]"
@@ -141,7 +161,8 @@ def _measured(point: Evidence, checkpoints: int, exact: bool) -> str:
 
 
 def _error(theorem: Theorem, point: Evidence) -> str:
-    interval = f"interval of R*: width {_tiny(point.trace.error.get('gap', 0.0))}"
+    low, high = point.trace.risk_star or (0.0, point.trace.error.get("gap", 0.0))
+    interval = f"interval of R*: width {_tiny(high - low)}"
     if theorem.quantity == "dist2":
         interval = f"θ* is known to {_tiny(math.sqrt(point.trace.error.get('dist2', 0.0)))}"
     return f"{interval}; error of the measurement at most {_tiny(point.error)}"
@@ -181,7 +202,7 @@ def _bound(theorem: Theorem, trace: Trace, point: Evidence | None) -> list[str]:
     at = ""
     if point is not None:
         at = f"T = {point.t:,}: " if theorem.log_bound is not None else f"the step to t = {point.t:,}: "
-    sense = {"every run": "on every run", "expectation": "in expectation"}[theorem.sense]
+    sense = SENSES[theorem.sense]
     relation = "≤" if theorem.kind == "upper" else "≥"
     formula = plain(theorem.formula)
     claim = formula if theorem.quantity == "observed_M" else f"{_QUANTITIES[theorem.quantity]} {relation} {formula}"
@@ -240,12 +261,12 @@ def _rate(theorem: Theorem, verdict: Verdict) -> list[str]:
             if verdict.ruling == "not applicable"
             else [f"too few clean points for one; {theorem.rate.written} is claimed"]
         )
-    window = f"from {'T' if len(verdict.cells) > 1 else 't'} = {slope.window[0]:,} to {slope.window[1]:,}"
     value = f"{slope.value:.4g} [{slope.low:.4g}, {slope.high:.4g}]"
-    if (slope.kind, slope.against) == ("power", "t") and slope.high - slope.low > 1:
-        value += ", no power law"
     claimed = "" if verdict.claimed is None else f"; claimed: {verdict.claimed:.4g}, {theorem.rate.written}"
-    return [f"{value}, {slope_of(slope)}, read {window}{claimed}"]
+    if claimed and not slope.may_be_demanded:
+        claimed += f", not to be demanded of a {slope.sweep}"
+    law = f"law: {slope.law}; " if slope.law else ""
+    return [f"{value}, {slope_of(slope)}{claimed}", f"{law}read from {slope.excluded}; {slope.interval}"]
 
 
 def shown(value: float) -> str:

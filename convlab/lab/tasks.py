@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-
-from convlab.lab import catalog, environment, store
+from convlab.lab import catalog, environment, needs, store
 from convlab.lab.grid import Cell
 from convlab.lab.settle import Settled
 from convlab.lab.spec import EXACT, output_parts
 
-_MOST_RUNS = 4096  # runs of one batch; from 16 to 4096 the time per run is flat
+# Runs of one batch: on a CPU the time per run is flat from 16 to 4096; on an H200 it falls up to 10⁵ and more.
+_MOST_RUNS = {"cpu": 4096, "gpu": 1 << 17}
 _SEEDS = 16  # seeds that a full batch has room for, at least
-_MEMORY = 1 << 29  # bytes that a batch may take for its points and states
+_MEMORY = {"cpu": 1 << 29, "gpu": 1 << 31}  # bytes that a batch may take for its points and states
 
 
 @dataclass(frozen=True)
@@ -52,13 +50,13 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
     together: dict[Any, list[int]] = {}
     for index, each in enumerate(settled):
         cell = each.cell
-        same = (cell.horizon, cell.checkpoints, cell.dtype, cell.models, cell.expectation)
+        same = (cell.horizon, cell.checkpoints, cell.dtype, cell.models, cell.noise, cell.expectation)
         key = (id(each.problem), repr(cell.oracle), each.program, *same)
         together.setdefault(key, []).append(index)
     found = []
     for indices in together.values():
         exact = not settled[indices[0]].random
-        runs = _most_runs(settled[indices[0]])
+        runs = _most_runs(settled[indices[0]], device)
         wide = max(1, runs // (1 if exact else _SEEDS))  # not by the seeds asked for: more of them extend a run
         for low in range(0, len(indices), wide):
             chunk = indices[low : low + wide]
@@ -69,18 +67,9 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
     return found
 
 
-def _most_runs(settled: Settled) -> int:
-    problem, cell = settled.problem, settled.cell
-    dimension = sum(int(leaf.size) for leaf in jax.tree.leaves(problem.theta0))
-    numbers = dimension * (len(cell.checkpoints) * len(cell.outputs) + 8)
-    key = jax.random.key(0, impl="threefry2x32")
-    drawn = jax.eval_shape(settled.oracle.draw, problem, settled.oracle.constants, key, np.int64(0))
-    numbers += sum(int(leaf.size) * leaf.dtype.itemsize // 8 for leaf in jax.tree.leaves(drawn))
-    exact = "exact oracle" in settled.setting.traits
-    numbers += int(settled.oracle.rows_per_step(problem)) * (1 if exact else dimension)  # the rows gathered
-    if "Newton step" in settled.setting.traits:
-        numbers += max(problem.rows, 1) * dimension + 3 * dimension**2
-    return max(1, min(_MOST_RUNS, _MEMORY // int(8 * numbers)))
+def _most_runs(settled: Settled, device: str) -> int:
+    kind = device if device in _MEMORY else "cpu"
+    return max(1, min(_MOST_RUNS[kind], _MEMORY[kind] // (8 * sum(needs.of_run(settled)))))
 
 
 def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
@@ -107,6 +96,7 @@ def _sources(names: Mapping[str, str], cell: Cell) -> str:
         root / "lab" / f"{name}.py" for name in ("loop", "program", "measure", "runner", "settle", "building", "grid")
     }
     paths |= {root / "lab" / "quadratic_model.py"} if cell.models else set()
+    paths |= {root / "lab" / "noise.py"} if cell.noise else set()
     paths |= {root / "lab" / "moments.py"} if cell.expectation == EXACT else set()
     paths |= {root / "calculus" / f"{name}.py" for name in ("inputs", "derivatives", "directional", "remainder")}
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}

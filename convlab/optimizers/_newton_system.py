@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from convlab.calculus.derivatives import unchecked_hessian
+from convlab.calculus.linear_part import hessian_of_vector
 
 
 class NewtonSystem(NamedTuple):
@@ -48,6 +48,6 @@ def newton_system(
         return unravel(vector.astype(flat.dtype))
 
     gradient, point = gradient.astype(work), flat.astype(work)
-    matrix = unchecked_hessian(f, point) + jnp.asarray(ridge, work) * jnp.eye(flat.size, dtype=work)
+    matrix = hessian_of_vector(f, point) + jnp.asarray(ridge, work) * jnp.eye(flat.size, dtype=work)
     direction = jnp.where(jnp.all(gradient == 0), 0.0, jnp.linalg.solve(matrix, gradient))
     return NewtonSystem(f, point, gradient, direction, as_params)

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from convlab.calculus.derivatives import value_and_gradient
 from convlab.core.errors import ConvlabError
 from convlab.core.oracle import Oracle
-from convlab.core.problem import Problem, Theta, risk_of
+from convlab.core.problem import Problem, Theta, shown_risk, squared_norm
 from convlab.core.setting import Known
 
 EXAMPLE = {"sigma": 0.5}
@@ -25,7 +26,7 @@ def additive_noise(sigma: float, law: Literal["gaussian", "signs"] = "gaussian")
 
     ``law``: Gaussian, or random "signs" ±σ/√d of every coordinate (Rademacher), which are bounded. The variance is the
     same at every θ, and so is the noise at θ*, since f_t is as smooth as R. σ is in the units of the gradient. Where R
-    is G-Lipschitz, E‖∇f_t‖² ≤ G² + σ² (G_expected²).
+    is G-Lipschitz, E‖∇f_t‖² ≤ G² + σ² (G_expected²), and with signs ‖∇f_t‖ ≤ G + σ (G_sure).
     """
     if law not in _DRAWS:
         raise ConvlabError(f"additive_noise: law = '{law}'; allowed: {', '.join(_DRAWS)}")
@@ -37,7 +38,8 @@ def additive_noise(sigma: float, law: Literal["gaussian", "signs"] = "gaussian")
         draw=_DRAWS[law],
         show=_show,
         constants=np.float64(sigma),
-        facts=lambda problem: _facts(problem, sigma),
+        facts=lambda problem: _facts(law, problem, sigma),
+        noise=_NOISE[law],
         traits=functools.partial(_traits, law),
     )
 
@@ -75,23 +77,42 @@ def _show(
 ) -> tuple[Callable[[Theta], jax.Array], Any]:
     def tilted(point: Theta) -> jax.Array:
         tilt = jax.tree.map(lambda xi, x, x_t: jnp.sum(xi * (x - x_t)), sample, point, theta)
-        return risk_of(problem, point) + sum(jax.tree.leaves(tilt))
+        return shown_risk(problem, point) + sum(jax.tree.leaves(tilt))
 
     return tilted, state
 
 
-def _facts(problem: Problem, sigma: float) -> dict[str, Known]:
+def _gaussian_noise(problem: Problem, sigma: jax.Array, theta: Theta) -> tuple[jax.Array, jax.Array]:
+    return jnp.square(jnp.asarray(sigma, jnp.float64)), jnp.array(jnp.nan)
+
+
+def _signs_noise(problem: Problem, sigma: jax.Array, theta: Theta) -> tuple[jax.Array, jax.Array]:
+    """The longest gradient is the one whose signs are those of ∇R: ‖ |∇R| + σ/√d ‖."""
+    _, slope = value_and_gradient(functools.partial(shown_risk, problem), theta, "additive_noise")
+    each = jnp.asarray(sigma, jnp.float64) / math.sqrt(max(_dimension(problem), 1))
+    longest = jax.tree.map(lambda leaf: jnp.abs(leaf) + each, slope)
+    return jnp.square(jnp.asarray(sigma, jnp.float64)), squared_norm(longest)
+
+
+_NOISE = {"gaussian": _gaussian_noise, "signs": _signs_noise}
+
+
+def _facts(law: str, problem: Problem, sigma: float) -> dict[str, Known]:
     facts = {"sigma_star": Known(float(sigma), "exact"), "sigma": Known(float(sigma), "exact")}
     if "L" in problem.known:
         facts["L_expected"] = problem.known["L"]
     if "Lipschitz" in problem.traits and "G" in problem.known:
         found = problem.known["G"]
         facts["G_expected"] = Known(math.hypot(found.value, float(sigma)), found.how)
+        if law == "signs":
+            facts["G_sure"] = Known(found.value + float(sigma), found.how)
     return facts
 
 
 def _traits(law: str, problem: Problem) -> frozenset[str]:
-    traits = {"unbiased", "uniform variance", *(("bounded noise",) if law == "signs" else ())}
+    traits = {"unbiased", "uniform variance", "bounded noise" if law == "signs" else "Gaussian noise"}
+    if law == "signs" and "Lipschitz" in problem.traits:
+        traits.add("bounded gradients")
     if {"convex", "smooth"} <= problem.traits:
         traits.add("convex smooth samples")
     return frozenset(traits)

@@ -14,6 +14,7 @@ from convlab.core.errors import ConvlabError
 from convlab.core.oracle import Oracle
 from convlab.core.problem import Problem, Theta
 from convlab.core.setting import Known
+from convlab.oracles import _rows
 
 EXAMPLE = {"size": 2}
 _BLOCK = 128  # steps drawn at once; part of what a seed means, so never changed for speed alone
@@ -39,6 +40,7 @@ def minibatch(size: int = 1, replacement: bool = True) -> Oracle:
         traits=_traits,
         rows_per_step=lambda problem: float(size),
         problem_fault=functools.partial(_fault, size),
+        noise=_rows.noise(size, replacement),
     )
 
 
@@ -80,15 +82,14 @@ def _show(
 
 
 def _facts(size: int, replacement: bool, problem: Problem) -> dict[str, Known]:
-    n, known = problem.rows, problem.known
-    facts = {"batch_size": Known(float(size), "exact")}
+    n, known, facts = problem.rows, problem.known, {"batch_size": Known(float(size), "exact")}
     if "sigma_star" in known:
-        shrink = 1.0 / size if replacement or n == 1 else (n - size) / (size * (n - 1))
-        facts["sigma_star"] = Known(known["sigma_star"].value * math.sqrt(shrink), known["sigma_star"].how)
-        if "one Hessian for all rows" in problem.traits:  # rows differ by a constant gradient: the noise is that of θ*
+        found, left = known["sigma_star"], math.sqrt(_rows.left(size, replacement, n))
+        facts["sigma_star"] = Known(found.value * left, found.how)
+        if "one Hessian for all rows" in problem.traits:  # rows differ by a constant gradient: it is the same at all θ
             facts["sigma"] = facts["sigma_star"]
-    if "G_max" in known:  # each row's gradient is no longer
-        facts["G_expected"] = known["G_max"]
+    if "G_max" in known:  # no row's gradient is longer
+        facts["G_expected"] = facts["G_sure"] = known["G_max"]
     if "L" in known and "L_max" in known:
         smooth, worst = known["L"].value, known["L_max"].value
         if replacement or n == 1:
@@ -106,6 +107,8 @@ def _traits(problem: Problem) -> frozenset[str]:
         traits.add("convex smooth samples")
     if "one Hessian for all rows" in problem.traits:
         traits.add("uniform variance")
+    if "G_max" in problem.known:
+        traits.add("bounded gradients")
     return frozenset(traits)
 
 

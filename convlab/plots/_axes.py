@@ -13,19 +13,22 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullL
 
 from convlab.plots._bounds import Bound
 from convlab.plots._curves import Curve
+from convlab.plots._floor import near
 from convlab.plots._style import GREY, TINY, ZONE
 from convlab.plots._time import mantissas, positive
 
 LEAST, LARGEST = 1e-306, 1e306  # limits of an axis: margins and ticks beyond them must stay float64 numbers
 
 SYMBOLS = {"gap": r"R({0}) - {1}", "dist2": r"\Vert {0} - \theta^{\star}\Vert^2",
-           "grad_norm2": r"\Vert\nabla R({0})\Vert^2", "decrement2": r"\lambda({0})^2"}  # fmt: skip
+           "grad_norm2": r"\Vert\nabla R({0})\Vert^2", "decrement2": r"\lambda({0})^2",
+           "stationary_gap": r"R({0}) - R(\bar\theta)"}  # fmt: skip
 LEAST_VALUES = {"attained": r"R(\theta^{\star})", "infimum": r"\inf\,R", "bounded": r"R^{\star}_{\mathrm{low}}"}
 WORDS = {
     "gap": "gap",
     "dist2": "squared distance",
     "grad_norm2": "squared gradient norm",
     "decrement2": "squared Newton decrement",
+    "stationary_gap": r"$\bar\theta$ a certified stationary point:",
 }
 
 
@@ -69,6 +72,7 @@ def vertical_range(curves: Sequence[Curve], bounds: Sequence[Bound], sweep: bool
             low = min(low, max(float(values.min()), first / factor))
             high = max(high, min(float(values.max()), last * factor))
     floor = max((floor for _, floor in _reached(curves)), default=0.0)
+    low = min([low, *(float(values.min()) for values in map(near, curves) if values.size)])
     if low < 30 * floor:  # the zone is tall enough for its label
         low = min(low, math.exp(1.08 * math.log(floor) - 0.08 * math.log(max(high, floor))))
     return padded(low, high)

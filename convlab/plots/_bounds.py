@@ -33,7 +33,9 @@ class Bound:
     value: np.ndarray
     ratio: np.ndarray
     count: float  # what a step counts for on the x axis
-    floor: float  # of the quantity: what was measured below it was not judged
+    floor: np.ndarray  # of the quantity at ``t``: what was measured below it was not judged
+    vacuous: np.ndarray  # where the bound is no less than what every such run obeys
+    quantile: float | None = None  # of the seeds, where the theorem is one about probabilities
 
 
 def bounds(results: Results) -> list[Bound]:
@@ -50,7 +52,9 @@ def bounds(results: Results) -> list[Bound]:
         output = fact(results, verdict.theorem, "output", default)
         g = group_of[verdict.cells[0]]
         quantity = fact(results, verdict.theorem, "quantity", "gap")
-        t, value, ratio = _judged(results, verdict)
+        t, value, ratio, vacuous = _judged(results, verdict)
+        upper = fact(results, verdict.theorem, "kind", "upper") == "upper"
+        delta = verdict.delta if fact(results, verdict.theorem, "sense", "") == "probability" else None
         count = counted(results, results.traces[verdict.cells[0]])
         every.append(
             Bound(
@@ -58,7 +62,7 @@ def bounds(results: Results) -> list[Bound]:
                 verdict.theorem,
                 title(results, verdict.theorem),
                 results.formulas.get(verdict.theorem, ""),
-                fact(results, verdict.theorem, "kind", "upper") == "upper",
+                upper,
                 quantity,
                 ranks[verdict.theorem],
                 found[g].label + (f", {output}" if several else ""),
@@ -67,7 +71,9 @@ def bounds(results: Results) -> list[Bound]:
                 value,
                 ratio,
                 count,
-                max(results.traces[i].floor.get(quantity, 0.0) for i in verdict.cells),
+                _floor(results, verdict, output, quantity, t),
+                vacuous,
+                None if delta is None else 1 - delta if upper else delta,
             )
         )
     return every
@@ -79,17 +85,29 @@ def dashes(bound: Bound) -> tuple[int, tuple[float, ...]]:
     return patterns[bound.rank % len(patterns)]
 
 
-def _judged(results: Results, verdict: Verdict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """t, bound and ratio of a verdict; in a sweep only at the horizons of its cells."""
+def _floor(results: Results, verdict: Verdict, output: str, quantity: str, t: np.ndarray) -> np.ndarray:
+    """The floor at every t; of a sweep that of each run's end."""
+    traces = [results.traces[i] for i in verdict.cells]
+    if results.kind == "trajectory":
+        trace = traces[0]
+        at = np.clip(np.searchsorted(trace.t, t), 0, len(trace.t) - 1)
+        return np.asarray(trace.floor_of(quantity, output).max(axis=0)[at])
+    ends = {float(trace.setting.horizon): trace.floor_of(quantity, output)[:, -1].max() for trace in traces}
+    return np.array([ends[float(horizon)] for horizon in t])
+
+
+def _judged(results: Results, verdict: Verdict) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """t, bound, ratio and where it is vacuous, of a verdict; in a sweep only at the horizons of its cells."""
     t = np.asarray(verdict.t, dtype=float)
     logs = np.asarray(verdict.log_bound, dtype=float)
     representable = np.isfinite(logs) & (np.abs(logs) < _LOG_LARGEST)
     value = np.where(representable, np.exp(np.where(representable, logs, 0.0)), np.nan)
     ratio = np.full_like(value, np.nan) if verdict.ratio is None else np.asarray(verdict.ratio, dtype=float)
+    vacuous = np.zeros(t.shape, dtype=bool) if verdict.vacuous is None else np.asarray(verdict.vacuous, dtype=bool)
     if results.kind == "trajectory":
-        return t, value, ratio
+        return t, value, ratio, vacuous
     keep = np.isin(t, [results.traces[i].setting.horizon for i in verdict.cells])
-    return t[keep], value[keep], ratio[keep]
+    return t[keep], value[keep], ratio[keep], vacuous[keep]
 
 
 def title(results: Results, theorem: str) -> str:
@@ -98,9 +116,13 @@ def title(results: Results, theorem: str) -> str:
 
 
 def panels(results: Results) -> tuple[str, ...]:
-    """The quantities that deserve axes: the gap, and what else a theorem judged; ‖∇R‖² where there is no gap."""
+    """The quantities that deserve axes: the gap, and what else a theorem judged; ‖∇R‖² where there is no gap, and
+    R(θ) − R(θ̄) where nothing but a stationary point θ̄ is certified."""
     judged = [bound.quantity for bound in bounds(results) if bound.quantity not in DERIVED]
     first = "gap" if curves(results, "gap") or not curves(results, "grad_norm2") else "grad_norm2"
+    if curves(results, "stationary_gap"):
+        several = any("certified stationary point" not in trace.setting.traits for trace in results.traces)
+        return tuple(dict.fromkeys([*([first] if several else []), "stationary_gap", *judged]))
     return tuple(dict.fromkeys([first, *judged]))
 
 

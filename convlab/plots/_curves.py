@@ -161,7 +161,7 @@ def _curve(
         if sweep and diverged:
             points[-1] = np.full((3, 1), np.nan)
         t.append(count * np.asarray([trace.setting.horizon] if sweep else trace.t, dtype=float))
-        floor.append(np.full(t[-1].shape, float(trace.floor.get(quantity, 0.0))))
+        floor.append(trace.floor_of(quantity, output).max(axis=0)[here])
     mean, low, high = np.concatenate(points, axis=1)
     band = any(len(trace.seeds) > 1 for trace in traces) and bool((high > low).any())
     return Curve(

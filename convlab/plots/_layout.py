@@ -195,14 +195,16 @@ def badges(results: Results) -> list[Line]:
 def _badge(results: Results, verdict: Verdict) -> Line:
     """\"GD smooth convex, gd: holds (worst measured/bound 1.0000 at t = 1000)\", in the ruling's colour."""
     labels = [group.label for group in groups(results) if set(verdict.cells) & set(group.cells)]
-    who = math_or_plain(title(results, verdict.theorem)) + (f" · {plain(labels[0])}" if labels else "")
+    sure = "" if verdict.delta is None else f", δ = {verdict.delta:g}"
+    who = math_or_plain(title(results, verdict.theorem)) + sure + (f" · {plain(labels[0])}" if labels else "")
     if verdict.ruling in ("not applicable", "inconclusive") or verdict.worst_ratio is None:
         why = verdict.why.removeprefix(f"{verdict.ruling}: ")
         detail = f" – {plain(why)}" if why else ""
     else:
         symbol = "t" if results.kind == "trajectory" else "T"
         at = "" if verdict.worst_t is None else f" at {symbol} = {verdict.worst_t:,}"
-        detail = f" (worst measured/bound {ratio_text(verdict.worst_ratio)}{at})"
+        empty = f"; vacuous: nowhere below {verdict.trivial}" if verdict.all_vacuous else ""
+        detail = f" (worst measured/bound {ratio_text(verdict.worst_ratio)}{at}{empty})"
     unexpected = "" if verdict.as_expected or verdict.expect is None else f"; expected: {verdict.expected}"
     colour = RULING_COLOURS[verdict.ruling if verdict.as_expected else "violated"]
     return Line(f"{who}: {verdict.ruling}{detail}{unexpected}", colour=colour, most=2)

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from convlab.core.results import Results
 from convlab.plots import _axes as ax
 from convlab.plots import _bounds as held
+from convlab.plots import _certainty as certainty
 from convlab.plots import _layout as layout
 from convlab.plots._bounds import Bound
 from convlab.plots._style import GREY, INK, RULING_COLOURS, TINY, VIOLATED, style
@@ -46,12 +47,14 @@ def plot(results: Results) -> Figure:
             below = axes.get_ylim()[0] if sweep else 0.0
             zero |= ax.zeros(axes, time.at(bound.t), bound.ratio, bound.style.colour, below)
             _worst(axes, time, bound, ratio)
+        window = certainty.windows(axes, time, bounds, of_ratio=True)
         if bounds:
             entries.append((_star("#4D4D4D"), "worst point"))
         if zero:
             entries.append((ax.triangle("#4D4D4D"), "zero, or below the axis"))
         if grey:
             entries.append((Line2D([], [], color=GREY, linewidth=1.5), "below the rounding floor: not judged"))
+        entries += certainty.entries({"window"} if window else set(), bounds)
         layout.finish(figure, [axes], layout.header(results), entries)
     return figure
 
@@ -87,8 +90,10 @@ def _draw(axes: Axes, time: TimeAxis, bound: Bound, ratio: np.ndarray, sweep: bo
     marked = finite if sweep or not finite.size else finite[ax.sparse(x[finite], bound.style.index)]
     stroke = STROKES[bound.rank % len(STROKES)]
     label = f"{math_or_plain(bound.title)} · {plain(bound.label)}"
-    if not bound.upper:
-        label += " (lower bound)"
+    label += "" if bound.quantile is None else f", {bound.quantile:g}-quantile"
+    label += "" if bound.upper else " (lower bound)"
+    if bound.verdict.all_vacuous:
+        label += " (vacuous: nowhere below " + plain(bound.verdict.trivial) + ")"
     line = bound.style.line(stroke)
     line.set(data=(x, ratio), markevery=marked.tolist(), zorder=2.5, label=label)
     axes.add_line(line)

@@ -15,7 +15,9 @@ from matplotlib.patheffects import withStroke
 from convlab.core.results import Results
 from convlab.plots import _axes as ax
 from convlab.plots import _bounds as held
+from convlab.plots import _certainty as certainty
 from convlab.plots import _curves as data
+from convlab.plots import _floor as floors
 from convlab.plots import _layout as layout
 from convlab.plots._bounds import Bound
 from convlab.plots._curves import Curve
@@ -46,11 +48,13 @@ def plot(results: Results) -> Figure:
             *_curve_entries(curves, results.kind != "trajectory"),
             *_bound_entries(_coloured(bounds), len(quantities) > 1, data.least(results)),
             *_mark_entries(marks),
+            *certainty.entries(marks, bounds),
         ]
         band = any(c.low is not None for c in curves.values())
         shape = "band" if results.kind == "trajectory" else "bars"
         ends = [f"Mean over seeds; {shape}: 95 % confidence limits of the mean (Student, log scale), point by point"]
-        layout.finish(figure, axes, layout.header(results, ends if band else ()), entries)
+        header = [*layout.header(results, ends if band else ()), *certainty.lines(results)]
+        layout.finish(figure, axes, header, entries)
         for panel, quantity in zip(axes, quantities, strict=True):
             place(panel, _lower_labels(panel, bounds, quantity))
     return figure
@@ -67,7 +71,11 @@ def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], s
     low, high = ax.vertical_range(curves, bounds, sweep)
     average = data.outputs(results) != ("last",)
     ax.vertical(panel, low, high, ax.symbol(quantity, sweep, average, data.least(results)))
-    marks = {"floor"} if ax.floor_zone(panel, curves) else set()
+    flat = [curve for curve in curves if not floors.varies(curve)]
+    marks = {"floor"} if ax.floor_zone(panel, flat) else set()
+    marks |= {"floor", "floors"} if floors.draw(panel, time, curves) else set()
+    marks |= {"interval"} if certainty.interval(panel, results, quantity) else set()
+    marks |= {"vacuous"} if any(bound.vacuous.any() for bound in bounds) else set()
     drawn: list[Bound] = []
     for bound, colour in _coloured(bounds):
         if not any(_covers(b, bound) for b in drawn):
@@ -75,6 +83,8 @@ def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], s
             drawn.append(bound)
     for curve in curves:
         marks |= _draw_curve(panel, time, curve, sweep)
+    marks |= certainty.quantiles(panel, time, bounds)
+    marks |= {"window"} if certainty.windows(panel, time, bounds) else set()
     if _crosses(panel, time, curves, sweep):
         marks.add("cross")
     if not curves:
@@ -135,8 +145,17 @@ def _covers(drawn: Bound, bound: Bound) -> bool:
 
 
 def _draw_bound(panel: Axes, time: TimeAxis, bound: Bound, colour: str) -> None:
-    """Broad pale dashes, below the measured curve: so both are seen where a run attains its bound."""
+    """Broad pale dashes, below the measured curve: so both are seen where a run attains its bound; thin if vacuous."""
     value = ax.loggable(bound.value)
+    if bound.vacuous.any():
+        lasts = bound.vacuous & ~np.roll(bound.vacuous, -1)  # the thin line goes on to where the broad one begins
+        lasts[-1] = False
+        thin = bound.vacuous | np.roll(lasts, 1)
+        panel.plot(
+            time.at(bound.t), np.where(thin, value, np.nan), color=colour, linestyle=(0, (2, 2)), zorder=2.2,
+            linewidth=certainty.THIN, label=f"_vacuous {bound.theorem}",
+        )  # fmt: skip
+        value = np.where(bound.vacuous, np.nan, value)
     single = int(np.isfinite(value).sum()) == 1
     panel.plot(
         time.at(bound.t), value, color=colour, linestyle=held.dashes(bound), linewidth=BROAD, alpha=PALE,
@@ -217,6 +236,7 @@ def _mark_entries(marks: set[str]) -> list[Entry]:
     entries: dict[str, Entry] = {
         "cross": (cross, "diverged: the last finite checkpoint"),
         "zero": (ax.triangle(SHARED), "zero, or below the axis"),
+        "floors": (Line2D([], [], color=SHARED, linewidth=1.0, linestyle=(0, (1, 1.5))), "rounding floor of a run"),
         "floor": (Patch(facecolor=ZONE, linewidth=0), rounding),
         "grey": (Line2D([], [], color=GREY, linewidth=1.5), rounding),  # of a curve, where there is no zone
     }

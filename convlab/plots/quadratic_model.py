@@ -88,7 +88,7 @@ def _curve(trace: Trace, label: str, look: Style, count: float) -> _Curve:
     step2, predicted, error = (np.asarray(measured[name], dtype=float)[:, at] for name in OF_STEPS)
     start = np.asarray(measured["grad_norm2"], dtype=float)[:, at - 1]
     with np.errstate(invalid="ignore"):
-        clean = np.isfinite(error) & (step2 > 0) & (start > CLEAR * trace.floor.get("grad_norm2", 0.0))
+        clean = np.isfinite(error) & (step2 > 0) & (start > CLEAR * trace.floor_of("grad_norm2")[:, at - 1])
     known = trace.setting.known
     M = known["M"].value if "M" in known and "Lipschitz Hessian" in trace.setting.traits else np.nan
     with np.errstate(over="ignore", invalid="ignore"):

@@ -18,12 +18,13 @@ from convlab.core.results import Results
 from convlab.core.verdict import RULINGS, Slope, Verdict
 from convlab.plots import _curves as data
 from convlab.plots import _layout as layout
+from convlab.plots import _sparklines as sparklines
 from convlab.plots._bounds import title
 from convlab.plots._style import GREY, INK, RULING_COLOURS, TINY, ZONE, style
 from convlab.plots._text import math_or_plain, plain, wrap
 
 ROW, LINE = 0.36, 0.125  # inches: a row, and what a third and fourth line of text add to every row
-TEXTS, NUMBERS, CLAIMS = 2.12, 1.72, 0.56  # inches: the columns of texts and numbers
+TEXTS, NUMBERS, CLAIMS, CURVES = 2.12, 1.78, 0.70, 0.72  # inches: the columns of texts, numbers and small curves
 ROOM = TEXTS - layout.EDGE - 0.08
 ABOVE, BELOW = 0.27, 0.52  # inches over and under the rows of one unit: its column heads and its axis
 UNITS = {
@@ -50,13 +51,17 @@ def plot(results: Results) -> Figure:
         units = {unit: [v for v in ruled if _unit(v) == unit] for unit in dict.fromkeys(map(_unit, ruled))}
         relative = {unit for unit, found in units.items() if unit == "linear" and _far_apart(found)}
         figure, axes = layout.sheet(len(units), columns=1)
-        lines = max(sum(len(wrap(figure, text, ROOM, TINY, 2)) for text in _label(results, v)) for v in ruled)
+        lines = max(_lines(figure, results, verdict) for verdict in ruled)
         row = ROW + LINE * max(0, lines - 2)
+        curves: list[list[Axes]] = []
         for panel, (unit, found) in zip(axes, units.items(), strict=True):
             _panel(results, panel, found, unit + (", relative" if unit in relative else ""))
+            curves.append([sparklines.draw(figure, results, v, f"{unit} {row}") for row, v in enumerate(found)])
         rulings = [ruling for ruling in RULINGS if any(v.ruling == ruling for v in ruled)]
         entries: list[layout.Entry] = [(_dot(RULING_COLOURS[r]), f"measured, with its interval ({r})") for r in rulings]
-        entries.append((_claim(), "claimed by the theorem"))
+        demanded = any(v.slope is not None and v.slope.may_be_demanded for v in ruled)
+        entries.append((_claim(), f"claimed by the theorem{'' if demanded else ', not to be demanded here'}"))
+        entries += sparklines.entries()
         if any(v.expect_slope is not None for v in ruled):
             entries.append((Patch(facecolor=ZONE, linewidth=0), "where the experiment expects it"))
         counts = [len(found) for found in units.values()]
@@ -64,14 +69,35 @@ def plot(results: Results) -> Figure:
 
         def place(bottom: float, height: float) -> None:
             wide, top = float(figure.get_figwidth()), bottom + tall
-            for panel, count in zip(axes, counts, strict=True):
+            for panel, count, small in zip(axes, counts, curves, strict=True):
                 top -= ABOVE + count * row
-                inside = wide - TEXTS - NUMBERS - CLAIMS - layout.EDGE
+                inside = wide - TEXTS - NUMBERS - CLAIMS - CURVES - layout.EDGE
                 panel.set_position((TEXTS / wide, top / height, inside / wide, count * row / height))
+                left = (wide - CURVES - layout.EDGE) / wide
+                for k, curve in enumerate(small):
+                    bottom = top + (count - 1 - k + 0.08) * row
+                    curve.set_position((left, bottom / height, CURVES / wide, 0.84 * row / height))
                 top -= BELOW
 
         layout.finish(figure, axes, layout.header(results)[:2], entries, tall=tall, place=place)
     return figure
+
+
+def _lines(figure: Figure, results: Results, verdict: Verdict) -> int:
+    """Of a row: those of its label, or of its numbers, interval, window and reasons."""
+    assert verdict.slope is not None
+    left = sum(len(wrap(figure, text, ROOM, TINY, 2)) for text in _label(results, verdict))
+    return max(left, 1 + len(_below(figure, results, verdict.slope)))
+
+
+def _below(figure: Figure, results: Results, slope: Slope) -> list[str]:
+    """Under a slope: its window, why it ends there, and the law where that is in doubt."""
+    symbol = "t" if results.kind == "trajectory" or slope.kind == "order" else "T"
+    told = [f"{symbol} = {slope.window[0]:,} … {slope.window[1]:,}"]
+    doubtful = slope.candidates or not slope.a_law
+    for words in (sparklines.reasons(slope), slope.law if doubtful else ""):
+        told += wrap(figure, words, NUMBERS - 0.16, TINY, 2) if words else []
+    return told
 
 
 def _unit(verdict: Verdict) -> str:
@@ -147,21 +173,21 @@ def _frame(panel: Axes, ends: Sequence[float], count: int, unit: str) -> None:
 def _texts(results: Results, panel: Axes, row: int, verdict: Verdict, slope: Slope) -> None:
     """Left of the axes theorem and run, right of them the numbers."""
     name, label = _label(results, verdict)
-    symbol = "t" if results.kind == "trajectory" or slope.kind == "order" else "T"
-    window = f"{symbol} = {slope.window[0]:,} … {slope.window[1]:,}"
     claimed = "–" if verdict.claimed is None or not math.isfinite(verdict.claimed) else _number(verdict.claimed)
     figure = cast(Figure, panel.figure)
     above, below = (wrap(figure, text, ROOM, TINY, 2) for text in (name, label))
+    under = _below(figure, results, slope)
     middle = 36 * LINE * (len(below) - len(above))  # points by which the gap between them lies above the row's middle
+    right = 36 * LINE * (len(under) - 1)
     cells = (
         (-TEXTS + layout.EDGE, 0, 1, "\n".join(above), INK),
         (-TEXTS + layout.EDGE, 0, -1, "\n".join(below), "#5F5F5F"),
         (0.1, 1, 1, _interval(slope), INK),
-        (0.1, 1, -1, window, "#5F5F5F"),
+        (0.1, 1, -1, "\n".join(under), "#5F5F5F"),
         (NUMBERS, 1, 1, claimed, INK),
     )
     for place, across, side, words, colour in cells:
-        shift = middle if across == 0 else 0.0
+        shift = middle if across == 0 else right
         panel.annotate(
             words, (across, row), xycoords=("axes fraction", "data"),
             xytext=(72 * place, 1.5 * side + shift), textcoords="offset points", ha="left",

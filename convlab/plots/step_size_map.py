@@ -134,7 +134,7 @@ def _measured(
         tuple(ordered),
         np.sort(steps),
         *(ends[:, 0], ends[:, 1], ends[:, 2]),
-        np.array([trace.floor.get(quantity, 0.0) for trace in traces]),
+        np.array([trace.floor_of(quantity, output)[:, -1].max() for trace in traces]),
         float(starts.max()) if starts.size else 1.0,
     )
 

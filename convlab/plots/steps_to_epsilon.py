@@ -133,7 +133,9 @@ def _swept(results: Results, traces: Sequence[Trace], output: str, label: str, l
     keep = [
         k
         for k, (trace, end) in enumerate(zip(traces, ends, strict=True))
-        if np.isfinite(end).all() and end.mean() > trace.floor.get("gap", 0.0) and "diverged" not in trace.status
+        if np.isfinite(end).all()
+        and end.mean() > trace.floor_of("gap", output)[:, -1].max()
+        and "diverged" not in trace.status
     ]
     values = [ends[k] for k in keep]
     fitted = exponent(cost[keep], values)  # T is exact and the gap is not: so the gap is fitted, and the fit inverted
@@ -146,7 +148,7 @@ def _swept(results: Results, traces: Sequence[Trace], output: str, label: str, l
 def _along(results: Results, trace: Trace, output: str, label: str, look: Style) -> _Curve:
     """(ε, the first t with mean ≤ ε): the points where the running minimum falls."""
     mean = trace.mean(output, "gap")
-    usable = np.isfinite(mean) & (mean > trace.floor.get("gap", 0.0)) & (trace.t > 0)
+    usable = np.isfinite(mean) & (mean > trace.floor_of("gap", output).max(axis=0)) & (trace.t > 0)
     t, values = data.counted(results, trace) * trace.t[usable], mean[usable]
     least = np.minimum.accumulate(values) if values.size else values
     falls = np.append(True, np.diff(least) < 0) if values.size else np.zeros(0, dtype=bool)

@@ -92,7 +92,7 @@ def _rises(trace: Trace, output: str) -> tuple[np.ndarray, np.ndarray]:
     """[S, K−1]: whether the gap rose since the checkpoint before, and whether that is more than rounding."""
     gap = np.asarray(trace.measured[output]["gap"], dtype=float)
     before, after = gap[:, :-1], gap[:, 1:]
-    counts = np.isfinite(before) & np.isfinite(after) & (before > trace.floor.get("gap", 0.0))
+    counts = np.isfinite(before) & np.isfinite(after) & (before > trace.floor_of("gap", output)[:, :-1])
     with np.errstate(invalid="ignore"):
         return (after > before) & counts, counts
 

@@ -8,19 +8,23 @@ quasi-self-concordant: ∇²R(θ+d) ⪰ e^{−B‖d‖}∇²R(θ) with B = max�
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from convlab.problems import _double as dd
+from convlab.problems._enclosure import doubled
+from convlab.problems._singular import singular_range as singular_range  # the lasso and the hinge read it here
 
 Array = npt.NDArray[np.float64]
 U = 2.0**-53  # unit roundoff
+SAFE = 1.01  # for the rounding of an error bound that is itself evaluated in float64
 
 
 class Certified(NamedTuple):
-    """θ* within ``radius`` of hi + lo; R(θ*) in [risk_low, risk_high], both rounded to the nearest float64."""
+    """θ* within ``radius`` of hi + lo; R(θ*) in [risk_low, risk_high], both proven, rounded outwards."""
 
     hi: Array
     lo: Array
@@ -32,18 +36,6 @@ class Certified(NamedTuple):
         0.0  # where minimisers are many: how far θ* may lie from the one nearest to θ0 = 0, beyond the radius
     )
     interpolates: bool = False  # every row's loss is 0 at θ*
-
-
-def singular_range(X: Array) -> tuple[float, float]:
-    """A lower bound on the least of the d singular values of X [n, d] and an upper bound on the largest.
-
-    LAPACK's values are off by at most p(n, d)·u·σ_max with p of modest growth (Golub and Van Loan, Matrix
-    Computations, 8.6); n + d + 10 is taken for p.
-    """
-    values = np.linalg.svd(X, compute_uv=False)
-    margin = (sum(X.shape) + 10) * U * float(values[0])
-    least = float(values[-1]) - margin if X.shape[0] >= X.shape[1] else 0.0
-    return max(least, 0.0), float(values[0]) + margin
 
 
 def accumulation(n: int) -> float:
@@ -67,17 +59,25 @@ def gradient_rounding(X: Array, theta: Array, y: Array, slopes: Array, curvature
     return U * (outer + rows + 4.0 * ridge * float(np.linalg.norm(theta)))
 
 
-def doubled_rounding(X: Array, theta: Array, y: Array, slopes: Array, curvature: float, ridge: float) -> float:
+def doubled_rounding(
+    X: Array, theta: Array, y: Array, slopes: Array, curvature: float, ridge: float, reach: Array | float = 0.0
+) -> float:
     """A proven bound on the error of the gradient in double-double: x_i·θ summed in order, the rows pairwise.
 
-    |ℓ''| <= curvature. In units of 2^-102, which is four roundings; 40 of them for the exponential and the quotient.
+    |ℓ''| <= curvature; ``reach`` [n] is |z_i| where the slope is a sigmoid of z_i, which errs by (84 + 9|z|)u². In
+    units of 2^-102 = 16u²: (4d + 10)u² and 3u² of y come from x_i·θ, (8 + 3 log2 n + 12)u² and the slope's own from
+    the mean, and the rest covers the sum with ridge θ.
     """
     n, d = X.shape
     inner = curvature * (2.0 * d + 10.0) * (np.abs(X) @ np.abs(theta) + np.abs(y))
-    outer = (2.0 * math.log2(n) + 50.0) * np.abs(slopes)
-    return 2.0**-102 * (
-        float(np.mean(np.linalg.norm(X, axis=1) * (inner + outer))) + 10.0 * ridge * float(np.linalg.norm(theta))
-    )
+    outer = (2.0 * math.log2(n) + 50.0 + reach) * np.abs(slopes)
+    error = float(np.mean(np.linalg.norm(X, axis=1) * (inner + outer))) + 10.0 * ridge * float(np.linalg.norm(theta))
+    return SAFE * 2.0**-102 * error + 2.0**-1000
+
+
+def length(gradient: Array) -> float:
+    """An upper bound on the norm of a gradient of which the high parts are given."""
+    return float(np.linalg.norm(gradient)) * (1.0 + (gradient.size + 4) * U)
 
 
 def logistic_minimiser(A: Array, ridge: float) -> Certified | None:
@@ -90,21 +90,21 @@ def logistic_minimiser(A: Array, ridge: float) -> Certified | None:
     if theta is None:
         return None
     hi, lo, gradient = _refined_logistic(A, ridge, theta)
-    slopes = sigmoid(-(A @ hi))
-    zeros = np.zeros(len(A))
-    g = float(np.linalg.norm(gradient)) + doubled_rounding(A, hi, zeros, slopes, 0.25, ridge)
+    z = A @ hi
+    slopes, zeros = sigmoid(-z) * SAFE, np.zeros(len(A))
+    g = length(gradient) + doubled_rounding(A, hi, zeros, slopes, 0.25, ridge, np.abs(z) + 1.0)
     mu, words = ridge, "strong convexity by the ridge"
     local = _self_concordant(A, ridge, hi, g)
     if local > 10.0 * ridge:
         mu, words = local, "quasi-self-concordance"
     if not g < 1e-6 * mu * (1.0 + float(np.linalg.norm(hi))):
         return None
-    radius = g / mu
-    risk = _logistic_risk(A, ridge, (hi, lo))
-    return Certified(
-        hi, lo, max(risk - g * g / (2.0 * mu), 0.0), risk, radius,
-        f"Newton, refined in doubled precision to |grad R| <= {g:.1e}; {words}: |theta - theta*| <= {radius:.1e}",
-    )  # fmt: skip
+    radius = g / mu * (1.0 + 4 * U)
+    value, error = _logistic_risk(A, ridge, (hi, lo))
+    at_point = doubled(value, error)
+    low, high = at_point._replace(low=at_point.low - Fraction(SAFE * g * radius / 2.0)).ends()
+    words = f"Newton, refined in doubled precision to |grad R| <= {g:.1e}; {words}: |theta - theta*| <= {radius:.1e}"
+    return Certified(hi, lo, max(low, 0.0), high, radius, f"{words}, R(theta) - R* <= |grad R|²/(2 mu)")
 
 
 def _embedded(part: Certified | None, used: npt.NDArray[np.bool_]) -> Certified | None:
@@ -196,11 +196,18 @@ def _logistic_gradient(A: Array, ridge: float, theta: dd.Pair) -> Array:
     return dd.add(dd.multiply(dd.pair(np.full(A.shape[1], ridge)), theta), dd.negative(mean))[0]
 
 
-def _logistic_risk(A: Array, ridge: float, theta: dd.Pair) -> float:
-    loss = dd.total(dd.softplus(dd.negative(dd.rows_times(A, theta))))
-    mean = dd.divide(loss, dd.pair(np.array(float(len(A)))))
-    square = dd.total(dd.multiply(theta, theta))
-    return float(dd.add(mean, dd.multiply(dd.pair(np.array(0.5 * ridge)), square))[0])
+def _logistic_risk(A: Array, ridge: float, theta: dd.Pair) -> tuple[dd.Pair, float]:
+    """R(hi + lo) and a bound on its error: (4d + 10)u²|A_i||θ| of z_i and (96 + 3|z_i|)u² of softplus in each row,
+    3u²⌈log2 n⌉ and 12u² in their mean, 30u² + 3u²⌈log2 d⌉ in the ridge's part and the last sum."""
+    n, d = A.shape
+    z = dd.rows_times(A, theta)
+    losses = dd.softplus(dd.negative(z))
+    mean = dd.divide(dd.total(losses), dd.pair(np.array(float(n))))
+    square = dd.multiply(dd.pair(np.array(0.5 * ridge)), dd.total(dd.multiply(theta, theta)))
+    rows = (4.0 * d + 10.0) * (np.abs(A) @ np.abs(theta[0])) + 96.0 + 3.0 * np.abs(z[0])
+    spread = float(np.mean(rows)) + (3.0 * math.log2(n) + 20.0) * float(mean[0])
+    spread += (3.0 * math.log2(d) + 40.0) * float(square[0])
+    return dd.add(mean, square), SAFE * U**2 * spread + 2.0**-1000
 
 
 def _self_concordant(A: Array, ridge: float, theta: Array, g: float) -> float:
@@ -208,11 +215,18 @@ def _self_concordant(A: Array, ridge: float, theta: Array, g: float) -> float:
 
     On the sphere ‖d‖ = r, R(θ+d) − R(θ) >= −g r + m ψ(Br)/B², ψ(x) = e^−x + x − 1 >= x²/2 − x³/6 and m = λ_min(∇²R(θ));
     where that is positive, a minimiser lies inside. There ∇²R ⪰ m e^{−Br}, so the radius shrinks to g/(m e^{−Br}).
+
+    m comes from √(σ'(z_i)) A_i, z = Aθ: z_i errs by (d + 2)u|A_i||θ| and |(log σ')'| <= 1, so each weight by half of
+    that, relative, and 8u more. (θ is hi alone; what lo moves is of the next order, and in the factor 0.99.)
     """
-    n = len(A)
-    p = sigmoid(-(A @ theta))
-    least, _ = singular_range(A * np.sqrt(p * (1.0 - p))[:, None])
-    m = 0.99 * least**2 / n + ridge
+    n, d = A.shape
+    z = A @ theta
+    decay = np.exp(-np.abs(z))
+    weights = np.sqrt(decay) / (1.0 + decay)
+    blur = U * ((d + 2) * float((np.abs(A) @ np.abs(theta)).max()) + 10.0)
+    scaled = A * weights[:, None]
+    least = singular_range(scaled)[0] - blur * SAFE * float(np.linalg.norm(scaled))
+    m = 0.99 * max(least, 0.0) ** 2 / n + ridge
     B = 1.0001 * float(np.linalg.norm(A, axis=1).max())
     if m <= 0.0:
         return 0.0
@@ -220,4 +234,4 @@ def _self_concordant(A: Array, ridge: float, theta: Array, g: float) -> float:
     x = B * r
     if x > 0.5 or not m * r**2 * (0.5 - x / 6.0) > g * r:  # with x = Br: B may be 0
         return 0.0
-    return m * float(np.exp(-x))
+    return m * math.exp(-x) * (1.0 - 2.0**-40)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import decimal
-import math
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from convlab.problems._enclosure import Between, exactly
+
 Array = npt.NDArray[np.float64]
 
 
 class Solved(NamedTuple):
-    """x* = ``hi`` + ``lo`` (relative error below 2^-104), its norm, and ``first`` = x*_1."""
+    """x* = ``hi`` + ``lo`` (relative error below 2^-104), its norm, and ``first`` = x*_1, both between their ends."""
 
     hi: Array
     lo: Array
-    norm: float
-    first: float
+    norm: Between
+    first: Between
 
 
 def solve(dimension: int, weight: float, mu: float) -> Solved:
@@ -34,9 +36,14 @@ def solve(dimension: int, weight: float, mu: float) -> Solved:
         values = _line(dimension) if mu == 0.0 else _decay(dimension, Decimal(mu) / Decimal(weight))
         hi = [float(value) for value in values]
         lo = [float(value - Decimal(high)) for value, high in zip(values, hi, strict=True)]
-        norm = float(sum((value * value for value in values), Decimal(0)).sqrt())
-    assert math.isfinite(norm)
-    return Solved(np.array(hi), np.array(lo), norm, hi[0])
+        norm = sum((value * value for value in values), Decimal(0)).sqrt()
+    assert norm.is_finite()
+    return Solved(np.array(hi), np.array(lo), _about(norm), _about(values[0]))
+
+
+def _about(x: Decimal) -> Between:
+    """60 digits, of which the cancellation in 1 − q^(2(d+1)) and some 10^5 roundings leave more than 40."""
+    return exactly(x).plus(Fraction(x) / 10**40)
 
 
 def _line(d: int) -> list[Decimal]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import decimal
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -18,6 +19,8 @@ import numpy.typing as npt
 
 from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum
+from convlab.core.setting import Known
+from convlab.problems._enclosure import exactly, nearly, norm
 from convlab.problems._parameters import positive
 from convlab.problems._spectra import start_of
 
@@ -104,20 +107,24 @@ def on_simplex(eigenvalues: Array, D: float, start: str, theta0: tuple[float, ..
         star = [value / total for value in inverse]
         hi = np.array([float(value) for value in star])
         lo = np.array([float(value - decimal.Decimal(near)) for value, near in zip(star, hi.tolist(), strict=True)])
-        minimum = np.array(float(1 / (2 * total)))
+        minimum = nearly(1 / (2 * total)).ends()
     size = float(np.linalg.norm(hi))
     rounding = 2.0**-53 * (float(np.linalg.norm(eigenvalues * hi)) + float(eigenvalues.max()) * size)
-    optimum = Optimum(hi, lo, minimum, minimum, np.array(2.0**-104 * size), np.array(rounding))
+    low, high = (np.array(end) for end in minimum)
+    optimum = Optimum(hi, lo, low, high, np.array(2.0**-104 * size), np.array(rounding))
     if theta0 is None:
         return optimum, np.eye(1, len(hi))[0]
     return optimum, start_of(eigenvalues, D, start, theta0, None)
 
 
-def facts(constraint: str, radius: float | None, eigenvalues: Array) -> dict[str, float]:
+def facts(constraint: str, radius: float | None, eigenvalues: Array) -> dict[str, Known]:
     """G = max ‖Λθ‖ on the set, attained at a vertex or on the steepest axis, and the diameter of the set."""
     d, top = len(eigenvalues), float(eigenvalues.max())
     if radius is None:
-        return {"G": top, "diameter": 2.0**0.5 if d > 1 else 0.0}
-    G = top if constraint == "ball" else top * float(np.linalg.norm(eigenvalues / top))
-    width = 2.0 if constraint == "ball" else 2.0 * d**0.5
-    return {"G": G * radius, "diameter": width * radius}
+        return {"G": Known(top, "exact"), "diameter": exactly(2 if d > 1 else 0).root().above()}
+    if constraint == "ball":
+        return {"G": exactly(top).times(radius).above(), "diameter": Known(2.0 * radius, "exact")}
+    return {
+        "G": norm(eigenvalues).times(radius).above(),
+        "diameter": exactly(d).root().times(Fraction(radius) * 2).above(),
+    }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import weakref
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,8 @@ from convlab.problems._parameters import nonnegative, positive
 
 Array = npt.NDArray[np.float64]
 ROWS = ("as they are", "standardised", "unit norm")
+_COLUMNS, _NUMBERS = 8, 1 << 22  # of a table that are standardised at once: a cache line's columns at least
+_held: weakref.WeakValueDictionary[Any, Array] = weakref.WeakValueDictionary()  # tables that some problem has
 
 
 class Synthetic(NamedTuple):
@@ -43,31 +47,77 @@ def table(
         given = [name for name, value in synthetic._asdict().items() if value is not None]
         if given:
             raise ConvlabError(f"{given[0]} describes synthetic data, but data = '{data}'; write data = \"synthetic\"")
+    key = (data, _stamp(data), label, rows, intercept, synthetic, classes)
+    held = _held.get((*key, "X")), _held.get((*key, "y"))
+    if held[0] is not None and held[1] is not None:
+        return held[0], held[1]
     X, y = _load(data, label, synthetic, classes)
-    if not (np.abs(X).max() <= 1e100 and np.abs(y).max() <= 1e100):
+    if not (_largest(X) <= 1e100 and _largest(y) <= 1e100):
         raise ConvlabError(f"data '{data}' holds a number that is not finite or beyond 1e100; rescale the columns")
-    if classes:
-        y = _signs(y, data)
+    y = _aligned(_signs(y, data) if classes else y)
+    X = _rows_as(rows, X, data, intercept)
+    if not _largest(X) >= 1e-100:
+        zero = "every column is constant, so standardised rows are 0" if rows == "standardised" else "all entries are 0"
+        raise ConvlabError(f"data '{data}': {zero}, or below 1e-100; rescale the columns")
+    for array in (X, y):  # problems share them
+        array.setflags(write=False)
+    _held[*key, "X"], _held[*key, "y"] = X, y
+    return X, y
+
+
+def _rows_as(rows: str, X: Array, data: str, intercept: bool) -> Array:
+    """The rows as they are wanted, and the intercept, in memory of their own."""
+    n, d = X.shape
+    made = _empty((n, d + intercept))
+    if intercept:
+        made[:, d] = 1.0
     if rows == "standardised":
-        X = _standardised(X)
+        _standardise(X, made[:, :d])
     elif rows == "unit norm":
         norms = np.linalg.norm(X, axis=1)
         if not norms.all():
             row = int(norms.argmin()) + 1
             raise ConvlabError(f"data '{data}': row {row} is zero, so rows = 'unit norm' cannot scale it")
-        X = X / norms[:, None]
-    if intercept:
-        X = np.column_stack([X, np.ones(len(X))])
-    if not np.abs(X).max() >= 1e-100:
-        zero = "every column is constant, so standardised rows are 0" if rows == "standardised" else "all entries are 0"
-        raise ConvlabError(f"data '{data}': {zero}, or below 1e-100; rescale the columns")
-    return np.ascontiguousarray(X), y
+        np.divide(X, norms[:, None], out=made[:, :d])
+    else:
+        made[:, :d] = X
+    return made
+
+
+def _empty(shape: tuple[int, ...]) -> Array:
+    """An array that begins at a multiple of 64 bytes: the memory that XLA computes on without a copy of its own."""
+    size = math.prod(shape)
+    raw = np.empty(size + 8)
+    first = -raw.ctypes.data % 64 // 8
+    return raw[first : first + size].reshape(shape)
+
+
+def _aligned(x: Array) -> Array:
+    made = _empty(x.shape)
+    made[...] = x
+    return made
+
+
+def _largest(x: Array) -> float:
+    """max |x_i| without a copy; NaN where there is one."""
+    return float(np.maximum(x.max(), -x.min()))
+
+
+def _stamp(data: str) -> tuple[int, int]:
+    """Size and time of a file, so that a changed one is read again."""
+    path = Path(data)
+    if path.suffix.lower() not in _files.SUFFIXES or not path.is_file():
+        return 0, 0
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def digest(X: Array, y: Array) -> str:
     """SHA-256 of shape and values (little-endian float64), in hexadecimal."""
-    content = repr(X.shape).encode() + X.astype("<f8").tobytes() + y.astype("<f8").tobytes()
-    return hashlib.sha256(content).hexdigest()
+    sha = hashlib.sha256(repr(X.shape).encode())
+    for array in (X, y):
+        sha.update(memoryview(np.ascontiguousarray(array, "<f8")).cast("B"))
+    return sha.hexdigest()
 
 
 def _load(data: str, label: str | None, synthetic: Synthetic, classes: bool) -> tuple[Array, Array]:
@@ -131,12 +181,17 @@ def _few_bits(X: Array, w: Array) -> tuple[Array, Array]:
     return np.round(X * 2.0**24) / 2.0**24, np.round(w * fine) / fine
 
 
-def _standardised(X: Array) -> Array:
-    mean, spread = X.mean(axis=0), X.std(axis=0)
-    # a constant column has a spread of rounding errors only: the test of sklearn's StandardScaler
-    u = np.finfo(float).eps
-    constant = (spread**2 <= len(X) * u * spread**2 + (len(X) * mean * u) ** 2) | (X.max(axis=0) == X.min(axis=0))
-    return np.asarray(np.where(constant, 0.0, (X - mean) / np.where(constant, 1.0, spread)))
+def _standardise(X: Array, made: Array) -> None:
+    """Writes the standardised columns of X into ``made``, a few at a time: a large table has no room for another."""
+    u, width = np.finfo(float).eps, max(_COLUMNS, _NUMBERS // len(X))
+    for low in range(0, X.shape[1], width):
+        part = X[:, low : low + width]
+        mean, spread = part.mean(axis=0), part.std(axis=0)
+        # a constant column has a spread of rounding errors only: the test of sklearn's StandardScaler
+        constant = (spread**2 <= len(X) * u * spread**2 + (len(X) * mean * u) ** 2) | (
+            part.max(axis=0) == part.min(axis=0)
+        )
+        made[:, low : low + width] = np.where(constant, 0.0, (part - mean) / np.where(constant, 1.0, spread))
 
 
 def _signs(y: Array, data: str) -> Array:

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convlab.core import memory
 from convlab.core.errors import ConvlabError, nearest
 
 Array = npt.NDArray[np.float64]
 SUFFIXES = (".csv", ".libsvm", ".npz", ".svm", ".svmlight", ".txt")
 LARGEST = 2 << 30  # bytes, of a file and of the matrix it unfolds to
+_COPIES = 4  # of the matrix while it is read, scaled and its minimiser certified
 _LINE = 1 << 24  # characters in one line of a text file
 
 
@@ -92,6 +94,8 @@ def _csv(path: Path, label: str | None) -> tuple[Array, Array]:
         for line, row in rows if named else itertools.chain([(first_line, head)], rows):
             if len(row) != len(names):
                 raise ConvlabError(f"{path}, line {line}: {len(row)} cells, where the first row has {len(names)}")
+            if len(X) * 8 > LARGEST:
+                raise ConvlabError(f"{path}, line {line}: over 2 GiB of numbers up to here; leave rows or columns out")
             for j, cell in enumerate(row):
                 if j != target:
                     X.append(_number(cell, f"{path}, line {line}, column '{names[j]}'"))
@@ -104,7 +108,8 @@ def _csv(path: Path, label: str | None) -> tuple[Array, Array]:
         raise ConvlabError(f"{path}: the label column '{names[target]}' holds text ({found}); write −1/1 or 0/1")
     if not y:
         raise ConvlabError(f"{path} has a header but no rows")
-    return np.array(X).reshape(len(y), -1), np.array(y)
+    _require_room(path, len(y), len(names) - 1)
+    return np.frombuffer(X).reshape(len(y), -1), np.array(y)
 
 
 def _rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
@@ -152,8 +157,7 @@ def _svmlight(path: Path) -> tuple[Array, Array]:
         raise ConvlabError(f"{path} holds no 'index:value' entry")
     first = min(1, min(columns))
     width = max(columns) - first + 1
-    if len(y) * width * 8 > LARGEST:
-        raise ConvlabError(f"{path} unfolds to a dense matrix of {len(y)} × {width}, over 2 GiB")
+    _require_room(path, len(y), width)
     X = np.zeros((len(y), width))
     X[np.array(rows), np.array(columns) - first] = values
     return X, np.array(y)
@@ -171,8 +175,9 @@ def _npz(path: Path, label: str | None) -> tuple[Array, Array]:
         if len(shapes[x_name]) != 2 or shapes[y_name] != shapes[x_name][:1] or 0 in shapes[x_name]:
             given = f"{x_name} {list(shapes[x_name])} and {y_name} {list(shapes[y_name])}"
             raise ConvlabError(f"{path}: {given}; wanted are shapes [n, d] and [n]")
+        _require_room(path, *shapes[x_name])
         with np.load(path, allow_pickle=False) as arrays:
-            return np.array(arrays[x_name], np.float64), np.array(arrays[y_name], np.float64)
+            return np.asarray(arrays[x_name], np.float64), np.asarray(arrays[y_name], np.float64)
     except (zipfile.BadZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ConvlabError(f"{path} is no npz file of plain arrays ({' '.join(str(error).split())[:100]})") from None
     except Exception as error:  # zlib.error, struct.error, SyntaxError of a header: a hostile file may raise anything
@@ -195,6 +200,15 @@ def _shape(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple
     if math.prod(shape) * dtype.itemsize > info.file_size:
         raise ConvlabError(f"{path}: array '{name}' claims the shape {shape}, larger than what it holds")
     return tuple(shape)
+
+
+def _require_room(path: Path, n: int, d: int) -> None:
+    """Raise before a matrix is made that is too large for us, or for what is free here."""
+    if n * d * 8 > LARGEST:
+        raise ConvlabError(f"{path} unfolds to a dense matrix of {n} × {d}, {n * d * 8 / 2**30:.1f} GiB; over 2 GiB")
+    memory.require(
+        _COPIES * n * d * 8, f"{path}, a matrix of {n} × {d},", "leave rows or columns out, or use a larger machine"
+    )
 
 
 def _only(path: Path, shapes: dict[str, tuple[int, ...]], axes: int, name: str) -> str:

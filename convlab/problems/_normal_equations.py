@@ -3,77 +3,129 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from convlab.problems import _double as dd
-from convlab.problems._certify import Certified, U, doubled_rounding
+from convlab.problems._certify import SAFE, Certified, U, doubled_rounding, length
+from convlab.problems._enclosure import Between, doubled, exactly
+from convlab.problems._relations import relations
+from convlab.problems._singular import singular_range
 
 Array = npt.NDArray[np.float64]
 
 
-def least_squares_minimiser(X: Array, y: Array, ridge: float) -> Certified:
-    """The minimiser of (1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖² that is nearest to 0.
+class _Found(NamedTuple):
+    point: dd.Pair
+    gradient: Array  # its high parts
+    blur: float = 0.0  # how far the point may be from the row space
 
-    R is quadratic, so ‖θ − θ*‖ <= ‖g‖/λ and R − R* <= ‖g‖²/(2λ), λ the least positive eigenvalue of the Hessian. A
-    lower bound on λ is proven for ridge > 0 and for X of full column or row rank; else it follows the numerical rank
-    (the number of singular values above their own rounding error), and the certificate says so. Where X has full column
+
+def least_squares_minimiser(X: Array, y: Array, ridge: float) -> Certified | str:
+    """The minimiser of (1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖² that is nearest to 0, or why none could be proven.
+
+    R is quadratic, so ‖θ − θ*‖ <= ‖g‖/λ and R − R* <= ‖g‖²/(2λ), λ the least positive eigenvalue of the Hessian: ridge,
+    or σ_r²/n + ridge with r the rank of X, min(n, d) where the least singular value is proven positive, else d less the
+    number of relations among the columns that are proven to hold exactly. For r < d and ridge = 0, θ = Xᵀw keeps to the
+    row space, in which the nearest minimiser to 0 lies, up to the rounding of that product. Where X has full column
     rank and θ*, as a float64, fits every row exactly, it is the minimiser, and known without an error.
     """
     n, d = X.shape
     used = np.any(X != 0.0, axis=0)  # a column of zeros moves nothing: its θ_j stays 0
     if not used.all():
-        part = least_squares_minimiser(X[:, used], y, ridge) if used.any() else None
-        hi, lo = np.zeros(d), np.zeros(d)
-        if part is None:
-            risk = 0.5 * float(np.mean(y**2))
-            return Certified(hi, lo, risk, risk, 0.0, "all columns are zero")
-        hi[used], lo[used] = part.hi, part.lo
-        return part._replace(hi=hi, lo=lo)
+        return _without_zeros(X, y, ridge, used)
     left, values, right = np.linalg.svd(X, full_matrices=False)
     margin = (n + d + 10) * U * float(values[0])
     rank = int(np.sum(values > 2.0 * margin))
+    least = singular_range(X, rank)[0] if rank else 0.0
+    if ridge == 0.0 and (least == 0.0 or (rank < min(n, d) and not relations(X, d - rank))):
+        return (
+            f"no nearest minimiser could be certified: the columns are dependent, or nearly so ({rank} of "
+            f"{min(n, d)} singular values exceed their rounding): remove columns, or give a ridge"
+        )
+    eigenvalue = least**2 / n * (1.0 - 4 * U) if rank == d or ridge == 0.0 else 0.0
+    curvature = (eigenvalue + ridge) * (1.0 - 2 * U)
     kept = slice(None) if ridge > 0.0 else slice(rank)
-    V, spectrum = right[kept].T, values[kept] ** 2 / n + ridge
-    theta = V @ (values[kept] / n / spectrum * (left[:, kept].T @ y))
-    hi, lo, gradient = _refined(X, y, ridge, V, spectrum, theta)
+    factors = left[:, kept], values[kept], right[kept].T
+    found = _in_the_row_space(X, y, factors) if ridge == 0.0 and rank < d else _refined(X, y, ridge, factors)
+    hi, lo = found.point
     few = np.where(np.abs(hi) <= 2.0**-80 * np.abs(hi).max(), 0.0, hi)  # what the refinement left of a θ*_j = 0
-    if ridge == 0.0 and n >= d and values[-1] > margin and _fits(X, y, few):
+    if ridge == 0.0 and rank == d and _fits(X, y, few):
         words = "full column rank, and every row is fitted: X theta* = y, checked without rounding"
         return Certified(few, np.zeros(d), 0.0, 0.0, 0.0, words, interpolates=True)
-    g = float(np.linalg.norm(gradient)) + doubled_rounding(X, hi, y, X @ hi - y, 1.0, ridge)
-    least = ridge if rank < d else ridge + max(float(values[-1]) - margin, 0.0) ** 2 / n
-    words = "full column rank" if ridge == 0.0 else "strong convexity by the ridge"
-    drift = 0.0
-    if ridge == 0.0 and rank < d:
-        least = (float(values[rank - 1]) - margin) ** 2 / n
-        # hi lies in the row space to rounding: so far from the minimiser nearest to 0
-        drift = (n + d + 10) * U * float(np.linalg.norm(hi) * values[0] / values[rank - 1])
-        words = "full row rank" if rank == n else f"numerical rank {rank} of {d}, read off the singular values"
-    radius = g / least
-    words = (
-        f"least squares, refined in doubled precision to |grad R| <= {g:.1e}; {words}: |theta - theta*| <= {radius:.1e}"
-    )
+    g = length(found.gradient) + doubled_rounding(X, hi, y, (X @ hi - y) * SAFE, 1.0, ridge)
+    radius = g / curvature * (1.0 + 4 * U)
+    words = _words(rank, n, d, ridge, g, radius)
     if ridge == 0.0 and rank == n:  # Xθ = y has a solution
-        return Certified(hi, lo, 0.0, 0.0, radius, words, drift, interpolates=True)
-    risk = _risk(X, y, ridge, (hi, lo))
-    return Certified(hi, lo, max(risk - g * g / (2.0 * least), 0.0), risk, radius, words, drift)
+        return Certified(hi, lo, 0.0, 0.0, radius, f"{words}, every row can be fitted", found.blur, interpolates=True)
+    value = risk_at(X, y, ridge, found.point)
+    low, high = value._replace(low=value.low - Fraction(SAFE * g * radius / 2.0)).ends()
+    return Certified(hi, lo, max(low, 0.0), high, radius, f"{words}, R(theta) - R* <= |grad R|²/(2 mu)", found.blur)
 
 
-def _refined(X: Array, y: Array, ridge: float, V: Array, spectrum: Array, theta: Array) -> tuple[Array, Array, Array]:
-    point = dd.pair(theta)
-    best = (*point, _gradient(X, y, ridge, point))
+def _words(rank: int, n: int, d: int, ridge: float, g: float, radius: float) -> str:
+    how = "strong convexity by the ridge" if ridge > 0.0 else "full column rank" if rank == d else "full row rank"
+    if ridge == 0.0 and rank < min(n, d):
+        how = f"rank {rank} of {d}, proven by {d - rank} exact relation{'s' * (d - rank > 1)} between columns"
+    return (
+        f"least squares, refined in doubled precision to |grad R| <= {g:.1e}; {how}: |theta - theta*| <= {radius:.1e}"
+    )
+
+
+def _without_zeros(X: Array, y: Array, ridge: float, used: npt.NDArray[np.bool_]) -> Certified | str:
+    d = X.shape[1]
+    hi, lo = np.zeros(d), np.zeros(d)
+    if not used.any():
+        low, high = risk_at(X, y, ridge, (hi, lo)).ends()
+        return Certified(hi, lo, max(low, 0.0), high, 0.0, "all columns are zero")
+    part = least_squares_minimiser(X[:, used], y, ridge)
+    if isinstance(part, str):
+        return part
+    hi[used], lo[used] = part.hi, part.lo
+    return part._replace(hi=hi, lo=lo)
+
+
+def _refined(X: Array, y: Array, ridge: float, factors: tuple[Array, Array, Array]) -> _Found:
+    """Newton steps whose gradient alone is in double-double."""
+    left, values, V = factors
+    spectrum = values**2 / len(X) + ridge
+    point = dd.pair(V @ (values / len(X) / spectrum * (left.T @ y)))
+    best = _Found(point, _gradient(X, y, ridge, point))
     for _ in range(40):
-        inside = V.T @ best[2]
+        inside = V.T @ best.gradient
         step = V @ (inside / spectrum)
         if ridge > 0.0 and len(V) > len(spectrum):
-            step = step + (best[2] - V @ inside) / ridge
-        point = dd.add((best[0], best[1]), dd.pair(-step))
+            step = step + (best.gradient - V @ inside) / ridge
+        point = dd.add(best.point, dd.pair(-step))
         gradient = _gradient(X, y, ridge, point)
-        if not np.linalg.norm(gradient) < 0.5 * np.linalg.norm(best[2]):
+        if not np.linalg.norm(gradient) < 0.5 * np.linalg.norm(best.gradient):
             break
-        best = (*point, gradient)
+        best = _Found(point, gradient)
+    return best
+
+
+def _in_the_row_space(X: Array, y: Array, factors: tuple[Array, Array, Array]) -> _Found:
+    """The same for θ = Xᵀw without a ridge, w refined: θ errs by (8 + 3 log2 n)u²|X|ᵀ|w|, which is its ``blur``."""
+    left, values, V = factors
+    n = len(X)
+
+    def at(w: dd.Pair) -> _Found:
+        point = dd.columns_times(X, w)
+        blur = SAFE * U**2 * (3.0 * math.log2(n) + 16.0) * float(np.linalg.norm(np.abs(X).T @ np.abs(w[0])))
+        return _Found(point, _gradient(X, y, 0.0, point), blur)
+
+    w = dd.pair(left @ ((left.T @ y) / values**2))
+    best = at(w)
+    for _ in range(40):
+        step = left @ ((V.T @ best.gradient) * n / values / values**2)
+        after = dd.add(w, dd.pair(-step))
+        found = at(after)
+        if not np.linalg.norm(found.gradient) < 0.5 * np.linalg.norm(best.gradient):
+            break
+        best, w = found, after
     return best
 
 
@@ -102,8 +154,18 @@ def _gradient(X: Array, y: Array, ridge: float, theta: dd.Pair) -> Array:
     return dd.add(dd.multiply(dd.pair(np.full(d, ridge)), theta), mean)[0]
 
 
-def _risk(X: Array, y: Array, ridge: float, theta: dd.Pair) -> float:
+def risk_at(X: Array, y: Array, ridge: float, theta: dd.Pair) -> Between:
+    """R(hi + lo), (1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖², between proven ends.
+
+    A residual errs by ρ = (4d + 14)u²(|x_i||θ| + |y_i|), which moves half its square by |r|ρ + ρ²/2; squares, mean and
+    ridge err by 8u², 3u²⌈log2 n⌉, 12u² and 3u² more.
+    """
+    n, d = X.shape
     residual = _residual(X, y, theta)
-    mean = dd.divide(dd.total(dd.multiply(residual, residual)), dd.pair(np.array(2.0 * len(X))))
-    square = dd.total(dd.multiply(theta, theta))
-    return float(dd.add(mean, dd.multiply(dd.pair(np.array(0.5 * ridge)), square))[0])
+    mean = dd.divide(dd.total(dd.multiply(residual, residual)), dd.pair(np.array(2.0 * n)))
+    square = dd.multiply(dd.pair(np.array(0.5 * ridge)), dd.total(dd.multiply(theta, theta)))
+    rho = SAFE * (4.0 * d + 14.0) * U**2 * (np.abs(X) @ np.abs(theta[0]) + np.abs(y))
+    error = float(np.mean(np.abs(residual[0]) * rho + rho**2))
+    error += U**2 * ((3.0 * math.log2(n) + 30.0) * float(mean[0]) + (3.0 * math.log2(d) + 40.0) * float(square[0]))
+    value = doubled(dd.add(mean, square), SAFE * error + 2.0**-1000)
+    return Between(max(value.low, exactly(0).low), value.high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
 from convlab.problems._constraints import box
+from convlab.problems._enclosure import exactly
 from convlab.problems._parameters import nonnegative, positive
 
 EXAMPLE = {"G": 2.0, "D": 0.75}
@@ -42,7 +44,8 @@ def absolute(G: float = 1.0, D: float = 1.0, mu: float = 0.0, radius: float | No
     Raises ConvlabError where G or D is not positive, mu is negative, or radius < D.
     """
     G, D, mu = positive("G", G), positive("D", D), nonnegative("mu", mu)
-    numbers = {"mu": mu, "D": D, "initial_gap": G * D + 0.5 * mu * D * D}
+    g, m, x = Fraction(G), Fraction(mu), Fraction(D)
+    known = {"mu": Known(mu, "exact"), "D": Known(D, "exact"), "initial_gap": exactly(g * x + m * x * x / 2).known()}
     constants = {"G": np.array(G), "mu": np.array(mu)}
     traits = {"convex", "has minimiser", "one-dimensional"}
     kink = "the slope of G|x| jumps at 0"
@@ -51,14 +54,14 @@ def absolute(G: float = 1.0, D: float = 1.0, mu: float = 0.0, radius: float | No
         if not positive("radius", radius) >= D:
             raise ConvlabError(f"radius = {radius}; it must be at least D = {D}, for x0 = D to be feasible")
         constants["radius"] = np.array(float(radius))
-        numbers["diameter"] = 2.0 * radius
+        known["diameter"] = Known(2.0 * radius, "exact")
     if mu > 0.0:
         traits.add("strongly convex")
     else:
         denied["strongly convex"] = "mu is 0"
     if mu == 0.0 or radius is not None:
         traits.add("Lipschitz")
-        numbers["G"] = G + (mu * radius if radius is not None else 0.0)
+        known["G"] = exactly(g + (m * Fraction(radius) if radius is not None else 0)).above()
     else:
         denied["Lipschitz"] = "the slope grows without bound for mu > 0; a radius would bound it"
     zero = np.zeros(())
@@ -70,7 +73,7 @@ def absolute(G: float = 1.0, D: float = 1.0, mu: float = 0.0, radius: float | No
         optimum=Optimum(np.zeros(1), np.zeros(1), zero, zero, radius=zero, rounding=zero),
         constants=constants,
         name="absolute",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset(traits),
         denied=denied,
         certificate="closed form: x* = 0 and f* = 0 exactly",

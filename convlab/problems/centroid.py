@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from convlab.core.errors import ConvlabError
-from convlab.core.problem import Optimum, Problem, displacement
-from convlab.core.setting import Known
+from convlab.core.problem import Problem, displacement
 from convlab.problems import _data
-from convlab.problems import _double as dd
-from convlab.problems._certify import U, accumulation
+from convlab.problems._centroid import facts
 from convlab.problems._parameters import nonnegative, positive
 
 Array = npt.NDArray[np.float64]
@@ -67,7 +65,7 @@ def centroid(
         points = _data.table(data, None, "as they are", False, _data.Synthetic(), classes=False)[0]
     eigenvalues = np.append(np.ones(points.shape[1] - 1), mu)
     theta0 = np.zeros_like(points[0]) if data == "synthetic" else points[0]
-    optimum, known = _facts(points, eigenvalues, theta0)
+    optimum, known = facts(points, eigenvalues, theta0)
     return Problem(
         risk=_risk,
         gap=_gap,
@@ -95,26 +93,3 @@ def _cloud(n: int | None, dimension: int | None, spread: float | None, D: float 
     normal = np.random.Generator(np.random.PCG64(seed)).standard_normal((n, d))
     Q = np.linalg.qr(np.column_stack([np.ones(n), normal]))[0][:, 1:]
     return np.asarray(centre + nonnegative("spread", size) * np.sqrt(n / d) * Q)
-
-
-def _facts(points: Array, eigenvalues: Array, theta0: Array) -> tuple[Optimum, dict[str, Known]]:
-    """The optimum and every constant; those that are computed are moved up by their rounding, ``up``."""
-    n, d = points.shape
-    hi, lo = dd.divide(dd.total(dd.pair(points)), dd.pair(np.full(d, float(n))))
-    e = dd.add(dd.pair(points), (np.broadcast_to(-hi, points.shape), np.broadcast_to(-lo, points.shape)))
-    squares = dd.divide(dd.total(dd.multiply(e, e)), dd.pair(np.full(d, float(n))))
-    risk = 0.5 * float(dd.total(dd.multiply(squares, dd.pair(eigenvalues)))[0])
-    start, up, top, mu = (theta0 - hi) - lo, 1.0 + 4 * (d + 10) * U, float(eigenvalues.max()), float(eigenvalues.min())
-    radius = 2.0**-98 * float(np.sqrt(d) * np.abs(points).max())  # sums in pairs: log2(n) roundings of 2^-104
-    slopes = float(np.mean(np.linalg.norm(eigenvalues * e[0], axis=1)))
-    rounding = U * top * (accumulation(n) * slopes + 4.0 * float(np.linalg.norm(hi)))
-    exact = {"n": float(n), "L": top, "L_max": top, "mu": mu, "M": 0.0, "kappa": top / mu}
-    bounds = {
-        "D": float(np.linalg.norm(start)) * up + radius,
-        "sigma_star": float(np.sqrt(np.sum(eigenvalues**2 * squares[0]))) * up + top * radius,
-        "initial_gap": 0.5 * float(np.sum(eigenvalues * start**2)) * up**2,
-    }
-    known = {name: Known(value, "exact") for name, value in exact.items()}
-    known |= {name: Known(value, "upper bound") for name, value in bounds.items()}
-    ends = (np.array(value) for value in (risk * (1.0 - 2 * U), risk * (1.0 + 2 * U), radius, rounding))
-    return Optimum(hi, lo, *ends), known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
 from convlab.problems._data import digest
+from convlab.problems._enclosure import exactly, norm, weighted_squares
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"dimension": 5, "D": 0.75}
@@ -45,9 +47,13 @@ def coordinates(dimension: int = 10, mu: float = 1.0, D: float = 1.0) -> Problem
     eigenvalues = np.ones(d)
     eigenvalues[-1] = mu
     rows, zero = np.diag(d * eigenvalues), np.zeros(())
-    theta0, top = np.full(d, D / np.sqrt(d)), float(eigenvalues.max())
-    numbers = {"n": float(d), "L": top, "L_max": d * top, "mu": mu, "M": 0.0, "kappa": top / mu, "sigma_star": 0.0}
-    numbers |= {"D": float(np.linalg.norm(theta0)), "initial_gap": 0.5 * float(np.sum(eigenvalues * theta0**2))}
+    theta0, top = np.full(d, D / np.sqrt(d)), float(rows.max())
+    least, nothing = Fraction(float(rows[-1, -1])) / d, np.zeros(d)  # the curvature that the rounded row has
+    known = {name: Known(value, "exact") for name, value in {"n": float(d), "M": 0.0, "sigma_star": 0.0}.items()}
+    known |= {"L_max": Known(top, "exact"), "L": exactly(Fraction(top) / d).above(), "mu": exactly(least).below()}
+    known["kappa"] = exactly(Fraction(top) / d / least).above()
+    known["D"] = norm(theta0).known()
+    known["initial_gap"] = weighted_squares(np.diag(rows).copy(), theta0, nothing).times(Fraction(1, 2 * d)).known()
     traits = {"convex", "strongly convex", "smooth", "twice differentiable", "Lipschitz Hessian", "quadratic"}
     return Problem(
         risk=_risk,
@@ -56,7 +62,7 @@ def coordinates(dimension: int = 10, mu: float = 1.0, D: float = 1.0) -> Problem
         optimum=Optimum(np.zeros(d), np.zeros(d), zero, zero, radius=zero, rounding=zero),
         data=rows,
         name="coordinates",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset(
             traits
             | {"has minimiser", "convex smooth rows", "interpolation"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
+from convlab.problems._enclosure import exactly
 from convlab.problems._parameters import nonnegative, positive
 
 EXAMPLE = {"mu": 0.5, "M": 2.0, "D": 0.75}
@@ -35,13 +37,16 @@ def cubic(mu: float = 1.0, M: float = 1.0, D: float = 1.0) -> Problem:
     Raises ConvlabError where M or D is not positive, or mu negative.
     """
     mu, M, D = nonnegative("mu", mu), positive("M", M), positive("D", D)
-    L = mu + M * D
-    numbers = {"L": L, "mu": mu, "M": M, "D": D, "initial_gap": 0.5 * mu * D**2 + M / 6.0 * D**3}
+    known = {name: Known(value, "exact") for name, value in {"mu": mu, "M": M, "D": D}.items()}
+    m, c, x = Fraction(mu), Fraction(M), Fraction(D)
+    known["L"] = exactly(m + c * x).above()
+    known["initial_gap"] = exactly(m * x**2 / 2 + c * x**3 / 6).known()
+    L = known["L"].value
     traits = {"convex", "smooth on the level set", "twice differentiable", "Lipschitz Hessian", "has minimiser"}
     denied = {"smooth": f"f'' = mu + M|x| is unbounded; L = {L:.6g} is its maximum on the level set |x| <= {D:.6g}"}
     if mu > 0:
         traits.add("strongly convex")
-        numbers["kappa"] = L / mu
+        known["kappa"] = exactly((m + c * x) / m).above()
     else:
         denied["strongly convex"] = "mu is 0"
     zero = np.zeros(())
@@ -52,7 +57,7 @@ def cubic(mu: float = 1.0, M: float = 1.0, D: float = 1.0) -> Problem:
         optimum=Optimum(np.zeros(1), np.zeros(1), zero, zero, radius=zero, rounding=zero),
         constants={"mu": np.array(mu), "M": np.array(M)},
         name="cubic",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset(traits | {"one-dimensional"}),
         denied=denied,
         certificate="closed form: x* = 0 and f* = 0 exactly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
+from convlab.problems._enclosure import exactly
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"L": 2.0, "D": 1.5, "kink": 0.25}
@@ -38,8 +40,10 @@ def huber(L: float = 1.0, D: float = 1.0, kink: float = 0.1) -> Problem:
     """
     L, D, kink = positive("L", L), positive("D", D), positive("kink", kink)
     inside = kink >= D
-    initial = 0.5 * L * D * D if inside else L * kink * (D - 0.5 * kink)
-    numbers = {"L": L, "mu": 0.0, "D": D, "G": L * kink, "initial_gap": initial}
+    curvature, x, k = Fraction(L), Fraction(D), Fraction(kink)
+    known = {name: Known(value, "exact") for name, value in {"L": L, "mu": 0.0, "D": D}.items()}
+    known["G"] = exactly(curvature * k).above()
+    known["initial_gap"] = exactly(curvature * (x * x / 2 if inside else k * (x - k / 2))).known()
     zero = np.zeros(())
     return Problem(
         risk=_risk,
@@ -48,7 +52,7 @@ def huber(L: float = 1.0, D: float = 1.0, kink: float = 0.1) -> Problem:
         optimum=Optimum(np.zeros(1), np.zeros(1), zero, zero, radius=zero, rounding=zero),
         constants={"L": np.array(L), "kink": np.array(kink)},
         name="huber",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset({"convex", "smooth", "Lipschitz", "has minimiser", "one-dimensional"}),
         denied={
             "strongly convex": "Huber's function is affine beyond its kink",

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from convlab.core.problem import Problem
-from convlab.problems import _certify, _constants, _data, _glm
+from convlab.core.setting import Known
+from convlab.problems import _constants, _data, _glm
 from convlab.problems._normal_equations import least_squares_minimiser
 from convlab.problems._parameters import nonnegative
 
@@ -39,19 +40,13 @@ def least_squares(
     label is flipped, no ridge added and the rows are as they are, θ* = w fits every row, and sigma_star is 0 exactly.
 
     L = λ_max(XᵀX)/n + ridge, mu = λ_min(XᵀX)/n + ridge, L_max = max‖x_i‖² + ridge, M = 0. Where the minimiser is not
-    unique, θ* is the one nearest to θ0 = 0. gap = ‖Xe‖²/(2n) + (ridge/2)‖e‖², e = θ − θ*.
+    unique, θ* is the one nearest to θ0 = 0, if the rank of X is proven. gap = ‖Xe‖²/(2n) + (ridge/2)‖e‖², e = θ − θ*.
     Raises ConvlabError for data that cannot be used, with file and line.
     """
     ridge = nonnegative("ridge", ridge)
     synthetic = _data.Synthetic(n, dimension, condition, noise, data_seed, flipped)
     X, y = _data.table(data, label, rows, intercept, synthetic, classes=False)
     known = _constants.curvature_constants(X, ridge, 1.0, 1.0, 0.0)
-    found = least_squares_minimiser(X, y, ridge)
-    slopes = np.zeros(len(y)) if found.interpolates else X @ found.hi - y
-    # The gap of θ0 = 0 in closed form, not as a difference of two risks: 2(d + n) roundings, and the radius of θ*.
-    gap = 0.5 * float(np.mean((X @ found.hi) ** 2)) + 0.5 * ridge * float(found.hi @ found.hi)
-    gap = gap * (1.0 + 4 * sum(X.shape) * _certify.U) + known["L"].value * found.radius**2
-    known |= _constants.optimum_constants(X, y, slopes, ridge, 1.0, gap, known["L_max"].value, found)
     traits = {"convex", "smooth", "twice differentiable", "Lipschitz Hessian", "convex smooth rows", "quadratic"}
     denied: dict[str, str] = {}
     if known["mu"].value > 0.0:
@@ -60,17 +55,28 @@ def least_squares(
         denied["strongly convex"] = "the least eigenvalue of the Gram matrix is 0, to rounding"
     if X.shape[1] == 1:
         traits.add("one-dimensional")
+    found, optimum, L = least_squares_minimiser(X, y, ridge), None, known["L"].value
+    if isinstance(found, str):
+        denied["has minimiser"] = certificate = found
+        known["initial_gap"] = Known(_constants.half_mean_square(y), "upper bound")
+    else:
+        slopes = np.zeros(len(y)) if found.interpolates else X @ found.hi - y
+        gap = _constants.gap_at_zero(X, ridge, L, found)
+        known |= _constants.optimum_constants(X, y, slopes, ridge, 1.0, gap, known["L_max"].value, found)
+        optimum = _constants.certified_optimum(X, y, slopes, ridge, 1.0, L, found)
+        traits.add("has minimiser")
+        certificate = found.words
     return Problem(
         risk=_glm.least_squares_risk,
-        gap=_glm.least_squares_gap,
+        gap=_glm.least_squares_gap if optimum is not None else None,
         theta0=np.zeros(X.shape[1]),
-        optimum=_constants.certified_optimum(X, y, slopes, ridge, 1.0, known["L"].value, found),
+        optimum=optimum,
         data=(X, y),
         constants={"ridge": np.array(ridge)},
         name="least_squares",
         known=known,
-        traits=frozenset(traits | {"has minimiser"}),
+        traits=frozenset(traits),
         denied=denied,
-        certificate=found.words,
+        certificate=certificate,
         digest=_data.digest(X, y),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
+from convlab.problems._enclosure import Between, ln
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"start": 1.5}
@@ -73,16 +75,17 @@ def log_barrier(start: float = 3.0) -> Problem:
     e = start - 1.0
     if e == 0.0:
         raise ConvlabError(f"start = {start}; that is the minimiser, begin at another positive number")
-    zero = np.zeros(())
-    with jax.enable_x64(True):
-        initial = float(_barrier(jnp.array(e, jnp.float64)))
+    if e == -1.0:
+        raise ConvlabError(f"start = {start}; e = start − 1 cannot be told from −1 in float64, write at least 1e-16")
+    zero, logarithm = np.zeros(()), ln(1 + Fraction(e))
+    initial = Between(Fraction(e) - logarithm.high, Fraction(e) - logarithm.low)
     return Problem(
         risk=_risk,
         gap=_gap,
         theta0=np.array([e]),
         optimum=Optimum(np.zeros(1), np.zeros(1), zero, zero, radius=zero, rounding=zero),
         name="log_barrier",
-        known={"mu": Known(0.0, "exact"), "D": Known(abs(e), "exact"), "initial_gap": Known(initial, "computed")},
+        known={"mu": Known(0.0, "exact"), "D": Known(abs(e), "exact"), "initial_gap": initial.known()},
         traits=frozenset({"convex", "self-concordant", "twice differentiable", "has minimiser", "one-dimensional"}),
         denied={
             "smooth": "f'' = 1/x² is unbounded near 0",

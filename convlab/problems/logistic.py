@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
 from convlab.problems import _certify, _constants, _data, _glm
+from convlab.problems._enclosure import Between, ln
 from convlab.problems._parameters import nonnegative
 from convlab.problems._separable import separation
 
+_LN2 = ln(2)
 EXAMPLE = {"data": "synthetic", "n": 20, "dimension": 3, "ridge": 0.05, "data_seed": 1}
 
 
@@ -51,7 +53,8 @@ def logistic(
     if ridge > 0.0:
         traits.add("strongly convex")
     else:
-        steepest = Known(float(np.linalg.norm(X, axis=1).max()) * (1 + 4 * _certify.U), "upper bound")
+        longest = float(np.linalg.norm(X, axis=1).max()) * (1.0 + (X.shape[1] + 5) * _certify.U)
+        steepest = Known(longest, "upper bound")
         known |= {"G": steepest, "G_max": steepest}  # |σ| <= 1
         traits.add("Lipschitz")
         denied["strongly convex"] = "the logistic loss flattens far out; a ridge would make R strongly convex"
@@ -64,7 +67,7 @@ def logistic(
         slopes = -y * wrong
         zeros = np.zeros(len(y))
         optimum = _constants.certified_optimum(X, zeros, slopes, ridge, wrong * (1 - wrong), known["L"].value, found)
-        gap = math.log(2.0) - found.risk_low + 4 * _certify.U
+        gap = Between(_LN2.low - Fraction(found.risk_high), _LN2.high - Fraction(found.risk_low)).known()
         known |= _constants.optimum_constants(X, zeros, slopes, ridge, 0.25, gap, known["L_max"].value, found)
         traits.add("has minimiser")
         certificate = found.words
@@ -72,7 +75,9 @@ def logistic(
         optimum, certificate = _infimum(A, ridge)
         denied["has minimiser"] = certificate
         if optimum is not None:
-            known["initial_gap"] = Known(math.log(2.0) - float(optimum.risk_low) + 4 * _certify.U, "upper bound")
+            known["initial_gap"] = Between(
+                _LN2.low - Fraction(float(optimum.risk_high)), _LN2.high - Fraction(float(optimum.risk_low))
+            ).known()
     return Problem(
         risk=_glm.logistic_risk,
         gap=_glm.logistic_gap if found is not None else None,
@@ -100,11 +105,13 @@ def _infimum(A: np.ndarray, ridge: float) -> tuple[Optimum | None, str]:
         # along w the other rows' losses fall to 0, and those of the free rows stay: inf R is theirs
         free = A[apart.free]
         words = f"the rows are linearly separable but for {len(free)} that lie on the plane, so R has no minimiser"
-        rest = _certify.logistic_minimiser(free, 0.0) if free.any() else None
-        share = len(free) / len(A)
-        if rest is None and free.any():
-            return None, words
-        low, high = (share * value for value in ((rest.risk_low, rest.risk_high) if rest else (math.log(2.0),) * 2))
-        return Optimum(None, None, np.array(low), np.array(high), np.zeros(()), np.zeros(())), words
+        least = _LN2
+        if free.any():
+            rest = _certify.logistic_minimiser(free, 0.0)
+            if rest is None:
+                return None, words
+            least = Between(Fraction(rest.risk_low), Fraction(rest.risk_high))
+        ends = least.times(Fraction(len(free), len(A))).ends()
+        return Optimum(None, None, *(np.array(value) for value in (*ends, 0.0, 0.0))), words
     remedy = "increase the ridge" if ridge else "give a ridge"
     return None, f"no minimiser could be certified (columns badly scaled or dependent): {remedy}"

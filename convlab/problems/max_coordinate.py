@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import decimal
+import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum, Problem, displacement
 from convlab.core.setting import Known
+from convlab.problems._enclosure import exactly, up
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"dimension": 5, "G": 2.0, "D": 0.75}
@@ -68,25 +70,26 @@ def max_coordinate(dimension: int, G: float = 1.0, D: float = 1.0) -> Problem:
     N, G, D = int(dimension), positive("G", G), positive("D", D)
     if not 1 <= N <= 1_000_000:
         raise ConvlabError(f"dimension = {dimension}; it must be a whole number from 1 to 1,000,000")
-    with decimal.localcontext(prec=50):
-        depth = decimal.Decimal(D) / decimal.Decimal(N).sqrt()
-        hi = float(depth)
-        lo = float(depth - decimal.Decimal(hi))
-        initial = float(decimal.Decimal(G) * depth)
+    depth = exactly(Fraction(D) ** 2 / N).root()
+    hi = float(depth.low)
+    lo = float(depth.low - Fraction(hi))
+    off = max(abs(end - Fraction(hi) - Fraction(lo)) for end in depth)
+    radius, initial = up(off * (math.isqrt(N) + 1)), depth.times(G)
+    low, high = initial.ends()
     kink = "the largest coordinate changes at a kink"
-    star, minimum = (np.full(N, -hi), np.full(N, -lo)), np.array(-initial)
+    star = np.full(N, -hi), np.full(N, -lo)
     return Problem(
         risk=_risk,
         gap=_gap,
         theta0=np.zeros(N),
-        optimum=Optimum(*star, minimum, minimum, radius=np.array(2.0**-104 * D), rounding=np.zeros(())),
+        optimum=Optimum(*star, np.array(-high), np.array(-low), radius=np.array(radius), rounding=np.zeros(())),
         constants={"G": np.array(G), "D": np.array(D)},
         name="max_coordinate",
         known={
             "G": Known(G, "exact"),
             "mu": Known(0.0, "exact"),
             "D": Known(D, "exact"),
-            "initial_gap": Known(initial, "exact"),
+            "initial_gap": initial.known(),
         },
         traits=frozenset({"convex", "Lipschitz", "has minimiser"} | ({"one-dimensional"} if N == 1 else set())),
         denied={
@@ -95,5 +98,5 @@ def max_coordinate(dimension: int, G: float = 1.0, D: float = 1.0) -> Problem:
             "Lipschitz Hessian": kink,
             "strongly convex": "max_i x_i is linear along each axis",
         },
-        certificate="closed form: theta* = −(D/√N)(1, …, 1) in 50 digits, and f* = −GD/√N",
+        certificate="closed form: theta* = −(D/√N)(1, …, 1), its root between fractions, and f* = −GD/√N",
     )

@@ -6,6 +6,7 @@ The gradient at a point whose last nonzero coordinate is the i-th reaches coordi
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -57,10 +58,12 @@ def nesterov_chain(dimension: int, L: float = 1.0, mu: float = 0.0) -> Problem:
         raise ConvlabError(f"mu = {mu} and L = {L}: mu must be 0, or from L/1e20 to below L")
     weight = (L - mu) / 4.0
     found = solve(d, weight, mu)
-    least = 4.0 * weight * math.sin(math.pi / (2 * (d + 1))) ** 2 + mu
+    # ten roundings, those of π and the sine included
+    least = (4.0 * weight * math.sin(math.pi / (2 * (d + 1))) ** 2 + mu) * (1.0 - 16 * _U)
     links = float(np.linalg.norm(np.diff(found.hi, prepend=1.0, append=0.0)))
-    rounding = _U * (8.0 * weight * (1.0 + links) + (4.0 * mu + L) * found.norm)
-    minimum = -0.5 * weight * found.first
+    length, depth = found.norm.known(), found.first.times(Fraction(weight) / 2)
+    rounding = _U * (8.0 * weight * (1.0 + links) + (4.0 * mu + L) * length.value)
+    low, high = depth.ends()
     return Problem(
         risk=_risk,
         gap=_gap,
@@ -68,20 +71,20 @@ def nesterov_chain(dimension: int, L: float = 1.0, mu: float = 0.0) -> Problem:
         optimum=Optimum(
             found.hi,
             found.lo,
-            np.array(minimum),
-            np.array(minimum),
-            radius=np.array(4.0 * _U**2 * found.norm),
+            np.array(-high),
+            np.array(-low),
+            radius=np.array(4.0 * _U**2 * length.value),
             rounding=np.array(rounding),
         ),
         constants={"weight": np.array(weight), "mu": np.array(mu)},
         name="nesterov_chain",
         known={
             "L": Known(L, "upper bound"),
-            "mu": Known(least, "exact"),
+            "mu": Known(least, "lower bound"),
             "M": Known(0.0, "exact"),
-            "kappa": Known(L / least, "upper bound"),
-            "D": Known(found.norm, "exact"),
-            "initial_gap": Known(-minimum, "exact"),
+            "kappa": Known(L / least * (1.0 + 4 * _U), "upper bound"),
+            "D": length,
+            "initial_gap": depth.known(),
         },
         traits=frozenset(
             {"quadratic", "convex", "smooth", "strongly convex", "twice differentiable", "Lipschitz Hessian"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import jax
@@ -15,6 +16,7 @@ from convlab.problems import _bundled, _data
 
 EXAMPLE = {"hidden": 3, "rows": 20}
 _CLASSES = 10
+_U = 2.0**-53
 _BRIGHTEST = 16.0  # the grey levels of the digits are 0, …, 16
 
 
@@ -51,8 +53,7 @@ def network(
     X, y = X[:n] / _BRIGHTEST, y[:n]
     Y = np.eye(_CLASSES)[y.astype(int)]
     theta0 = _start(X.shape[1], h, seed)
-    initial = _value(theta0, X, Y) * (1.0 + 1e-14)
-    zero = np.zeros(())
+    initial, zero = _value(theta0, X, Y), np.zeros(())
     return Problem(
         risk=_risk,
         theta0=theta0,
@@ -83,5 +84,15 @@ def _start(inputs: int, hidden: int, seed: int) -> dict[str, dict[str, np.ndarra
 
 
 def _value(theta: dict[str, dict[str, np.ndarray]], X: np.ndarray, Y: np.ndarray) -> float:
-    logits = np.tanh(X @ theta["hidden"]["weights"]) @ theta["output"]["weights"]  # the biases are 0
-    return float(np.mean(np.log(np.sum(np.exp(logits), axis=1)) - np.sum(Y * logits, axis=1)))
+    """An upper bound on R(θ0), where the biases are 0.
+
+    A unit's argument errs by 66u Σ|x W|, and as |tanh'| <= 1, the unit by that and 8u; a logit by that through |V|, and
+    by (h + 2)uΣ|V|. A row's loss moves by at most twice the largest error of its logits, and 40u of its terms.
+    """
+    W, V = theta["hidden"]["weights"], theta["output"]["weights"]
+    units = np.tanh(X @ W)
+    logits = units @ V
+    blur = (66.0 * (np.abs(X) @ np.abs(W)) + 8.0 + (len(V) + 2.0)) @ np.abs(V)
+    losses = np.log(np.sum(np.exp(logits), axis=1)) - np.sum(Y * logits, axis=1)
+    errors = _U * (2.0 * blur.max(axis=1) + 40.0 * (1.0 + np.abs(losses) + 2.0 * np.abs(logits).max(axis=1)))
+    return math.fsum((losses + errors).tolist()) / len(X) * (1.0 + 4 * _U)

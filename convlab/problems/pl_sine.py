@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
+from convlab.problems._enclosure import exactly
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"D": 3.0}
@@ -35,7 +37,8 @@ def pl_sine(D: float = 3.0) -> Problem:
     Raises ConvlabError where D is not positive and finite.
     """
     D = positive("D", D)
-    zero = np.zeros(())
+    zero, square = np.zeros(()), 3 * Fraction(math.sin(D)) ** 2
+    initial = exactly(Fraction(D) ** 2 + square).plus(square / 2**49)
     return Problem(
         risk=_risk,
         gap=_gap,
@@ -47,7 +50,8 @@ def pl_sine(D: float = 3.0) -> Problem:
             "M": Known(12.0, "exact"),
             "mu_PL": Known(_MU_PL, "lower bound"),
             "D": Known(D, "exact"),
-            "initial_gap": Known(D * D + 3.0 * math.sin(D) ** 2, "exact"),
+            # a sine of any libm in use is right to a unit in the last place; 2^-50 is eight of them
+            "initial_gap": initial.known(),
         },
         traits=frozenset(
             {"smooth", "twice differentiable", "Lipschitz Hessian", "Polyak-Lojasiewicz"}

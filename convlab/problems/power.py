@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
+from convlab.problems._enclosure import power as power_of
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"p": 3.5, "D": 0.75}
@@ -43,8 +45,11 @@ def power(p: float = 4.0, D: float = 1.0) -> Problem:
         raise ConvlabError(f"p = {p}; it must be above 2 and at most 1000")
     if abs(p * math.log10(D)) > 150.0:
         raise ConvlabError(f"p = {p} and D = {D}: D^p must lie between 1e-150 and 1e150")
-    L = (p - 1.0) * D ** (p - 2.0)
-    numbers = {"L": L, "mu": 0.0, "D": D, "initial_gap": D**p / p}
+    exponent = Fraction(p)
+    known = {"mu": Known(0.0, "exact"), "D": Known(D, "exact")}
+    known["L"] = power_of(D, exponent - 2).times(exponent - 1).above()
+    known["initial_gap"] = power_of(D, exponent).times(1 / exponent).known()
+    L = known["L"].value
     traits = {"convex", "smooth on the level set", "twice differentiable", "has minimiser", "one-dimensional"}
     denied = {
         "smooth": f"f'' = (p−1)|x|^(p−2) is unbounded; L = {L:.6g} is its maximum on the level set |x| <= {D:.6g}",
@@ -52,7 +57,7 @@ def power(p: float = 4.0, D: float = 1.0) -> Problem:
     }
     if p == 3.0:
         traits.add("Lipschitz Hessian")
-        numbers["M"] = 2.0
+        known["M"] = Known(2.0, "exact")
     else:
         place = "at 0" if p < 3.0 else "far out"
         denied["Lipschitz Hessian"] = f"f''' = ±(p−1)(p−2)|x|^(p−3) is unbounded {place}"
@@ -64,7 +69,7 @@ def power(p: float = 4.0, D: float = 1.0) -> Problem:
         optimum=Optimum(np.zeros(1), np.zeros(1), zero, zero, radius=zero, rounding=zero),
         constants={"p": np.array(p)},
         name="power",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset(traits),
         denied=denied,
         certificate="closed form: x* = 0 and f* = 0 exactly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Literal
 
 import jax
@@ -11,6 +12,8 @@ import numpy as np
 from convlab.core.problem import Optimum, Problem, displacement
 from convlab.core.setting import Known
 from convlab.problems import _constraints, _spectra
+from convlab.problems import _double as dd
+from convlab.problems._enclosure import exactly, moved, norm, weighted_squares
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"dimension": 4, "mu": 0.1}
@@ -72,20 +75,22 @@ def quadratic(
         origin = _spectra.start_of(values, D, start, theta0, law.get("source"))
         zero = np.zeros(())
         optimum = Optimum(np.where(values == 0.0, origin, 0.0), np.zeros(len(values)), zero, zero, zero, zero)
-    e = (origin - optimum.hi) - optimum.lo
+    e = dd.add(dd.pair(origin), dd.negative((np.asarray(optimum.hi), np.asarray(optimum.lo))))
     top, bottom = float(values.max()), float(values.min())
-    numbers = {"L": top, "mu": bottom, "M": 0.0, "D": float(np.linalg.norm(e)), **law}
-    numbers["initial_gap"] = 0.5 * float(np.sum(values * e**2))
+    known = {name: Known(value, "exact") for name, value in {"L": top, "mu": bottom, "M": 0.0, **law}.items()}
+    off = float(optimum.radius) * (1.0 + 2.0**10)  # of e: what θ* errs by, and 3u²|e| <= 5u² on the simplex
+    known["D"] = norm(*e, radius=off).known()
+    known["initial_gap"] = moved(weighted_squares(values, *e).times(Fraction(1, 2)), top, off).known()
     traits = {"convex", "smooth", "twice differentiable", "Lipschitz Hessian", "has minimiser", "quadratic"}
     if bottom > 0:
         traits.add("strongly convex")
-        numbers["kappa"] = top / bottom
+        known["kappa"] = exactly(Fraction(top) / Fraction(bottom)).above()
     if len(values) == 1:
         traits.add("one-dimensional")
     if constraint is not None:
         _constraints.check_start(constraint, radius, origin)
         traits.add("Lipschitz")
-        numbers |= _constraints.facts(constraint, radius, values)
+        known |= _constraints.facts(constraint, radius, values)
     return Problem(
         risk=_risk,
         gap=_gap,
@@ -94,7 +99,7 @@ def quadratic(
         optimum=optimum,
         constants={"eigenvalues": values} | ({} if radius is None else {"radius": np.array(radius)}),
         name="quadratic",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset(traits),
         denied={} if bottom > 0 else {"strongly convex": "the least eigenvalue is 0"},
         certificate="closed form: theta* = 0 and R* = 0 exactly"

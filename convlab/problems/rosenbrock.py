@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from convlab.core.problem import Optimum, Problem, displacement
-from convlab.core.setting import Known
+from convlab.problems._enclosure import exactly, fractions
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"b": 100.0}
@@ -39,22 +40,24 @@ def rosenbrock(b: float = 100.0) -> Problem:
     """
     b = positive("b", b)
     x, y = -1.2, 1.0
-    D = float(np.hypot(x - 1.0, y - 1.0))
+    start = np.array([x, y])
+    a, c = fractions(start)
+    initial = exactly((1 - a) ** 2 + Fraction(b) * (c - a * a) ** 2)
     curvature = 10.0 * b + 2.0  # the trace, which exceeds the largest eigenvalue at θ*
     zero = np.zeros(())
     unbounded = "a quartic's Hessian grows without bound"
     return Problem(
         risk=_risk,
         gap=_gap,
-        theta0=np.array([x, y]),
+        theta0=start,
         optimum=Optimum(
             np.ones(2), np.zeros(2), zero, zero, radius=zero, rounding=np.array(_U * (8.0 * b + curvature * 2.0**0.5))
         ),
         constants={"b": np.array(b)},
         name="rosenbrock",
         known={
-            "D": Known(D, "exact"),
-            "initial_gap": Known((1.0 - x) ** 2 + b * (y - x * x) ** 2, "exact"),
+            "D": exactly((a - 1) ** 2 + (c - 1) ** 2).root().known(),
+            "initial_gap": initial.known(),
         },
         traits=frozenset({"twice differentiable", "has minimiser"}),
         denied={

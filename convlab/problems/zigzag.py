@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from convlab.core.errors import ConvlabError
 from convlab.core.problem import Optimum, Problem
 from convlab.core.setting import Known
+from convlab.problems._enclosure import Between, exactly
 from convlab.problems._parameters import positive
 
 EXAMPLE = {"segments": 3, "L": 2.0, "initial_gap": 1.5}
@@ -63,7 +65,8 @@ def zigzag(segments: int, L: float = 1.0, initial_gap: float = 1.0) -> Problem:
     bowl = g / L
     width = share * bowl
     start = T * width + bowl
-    numbers = {"L": L, "D": start, "initial_gap": gap}
+    numbers = (L, g, width, bowl, float(T))
+    known = {"L": Known(L, "exact"), "D": Known(start, "exact"), "initial_gap": _height(numbers, start).known()}
     zero = np.zeros(())
     jumps = "f'' jumps between −L and L"
     return Problem(
@@ -71,9 +74,9 @@ def zigzag(segments: int, L: float = 1.0, initial_gap: float = 1.0) -> Problem:
         gap=_gap,
         theta0=np.array([start]),
         optimum=Optimum(np.zeros(1), np.zeros(1), zero, zero, radius=zero, rounding=zero),
-        constants={name: np.array(float(v)) for name, v in zip(_CONSTANTS, (L, g, width, bowl, T), strict=True)},
+        constants={name: np.array(v) for name, v in zip(_CONSTANTS, numbers, strict=True)},
         name="zigzag",
-        known={name: Known(value, "exact") for name, value in numbers.items()},
+        known=known,
         traits=frozenset({"smooth", "has minimiser", "one-dimensional"}),
         denied={
             "convex": "f'' is −L on half of each segment",
@@ -86,3 +89,12 @@ def zigzag(segments: int, L: float = 1.0, initial_gap: float = 1.0) -> Problem:
 
 
 _CONSTANTS = ("L", "g", "width", "bowl", "segments")
+
+
+def _height(numbers: tuple[float, ...], start: float) -> Between:
+    """f(start), without rounding, of the function that has these constants: start is the end of the last piece, where
+    f' = g, up to its rounding."""
+    L, g, width, bowl, T = map(Fraction, numbers)
+    off = Fraction(start) - bowl - T * width
+    end = L * bowl**2 / 2 + T * (g - L * width / 4) * width
+    return exactly(end + g * off + (L * off**2 / 2 if off < 0 else 0))

@@ -26,6 +26,13 @@ def _power(setting: Setting) -> float:
     return (1 + math.sqrt(1 + 4 * setting["L"] * setting["D"] ** 2 / setting["initial_gap"])) / 2
 
 
+def _of_one_power(setting: Setting) -> bool:
+    """Whether the constants are those of |θ|^p/p: a wrong one would be taken for another p."""
+    p, D = _power(setting), setting["D"]
+    pairs = ((setting["L"], (p - 1) * D ** (p - 2)), (setting["initial_gap"], D**p / p))
+    return all(math.isclose(given, wanted, rel_tol=1e-9) for given, wanted in pairs)
+
+
 def _log_rate(setting: Setting) -> float:
     p = _power(setting)
     return p * log((p - 2) / (p - 1))
@@ -52,6 +59,7 @@ THEOREM = Theorem(
     assumes=(
         FULL_STEP,
         EXACT,
+        Assumption("L = (p-1) D^(p-2) and initial_gap = D^p/p for one and the same p", _of_one_power),
         Assumption(
             "the risk |theta|^p/p, the problem 'power'",
             lambda setting: setting.problem == "power",

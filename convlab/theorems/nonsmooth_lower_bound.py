@@ -41,7 +41,7 @@ def _dimension(setting: Setting) -> int:
 
 
 def _log_bound(setting: Setting, t: int) -> float:
-    return log(setting["initial_gap"]) if t <= _dimension(setting) else -math.inf
+    return log(setting.low("initial_gap")) if t <= _dimension(setting) else -math.inf
 
 
 def _best(setting: Setting, t: int) -> float:

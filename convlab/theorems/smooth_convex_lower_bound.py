@@ -29,7 +29,7 @@ from convlab.theorems._nesterov_chain import ON_THE_CHAIN, SPAN_METHOD, chain
 
 def _log_bound(setting: Setting, t: int) -> float:
     links = chain(setting).links
-    return log(setting["initial_gap"]) + log(links - t) - math.log(links * (t + 1))
+    return log(setting.low("initial_gap")) + log(links - t) - math.log(links * (t + 1))
 
 
 def _heavy_ball(setting: Setting, t: int) -> float:

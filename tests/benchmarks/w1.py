@@ -1,95 +1,140 @@
-"""W1: SGD with batch 1 on ridge logistic regression, 10⁵ steps, 100 seeds, 57 checkpoints with their objective.
-
-The runner (drawing, stepping, measuring, as `convlab run` does) against a numba loop, one call per run, with numba's
-own random numbers. Both means of the gap at the end must agree within 4 standard errors first.
-"""
+"""W1: SGD with batch 1 on ridge logistic regression, 10⁵ steps, 100 seeds, 57 checkpoints with their objective."""
 
 from __future__ import annotations
 
-import statistics
-import time
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-import numba
+import jax
 import numpy as np
 
-from convlab.lab import environment, runner, tasks
-from convlab.lab.api import settle_all
-from convlab.lab.grid import cells
-from tests.running import experiment
+from convlab.lab import runner
+from tests.benchmarks import peers
+from tests.benchmarks.harness import Contender, Goal, Work, agree_exactly, agree_in_mean, ratio
+from tests.benchmarks.ours import Ours, gap_of, nearest, prepare, steps_taken
 
-STEPS, SEEDS, CHECKPOINTS, STEP_SIZE, RIDGE, ROUNDS = 100_000, 100, 57, 0.01, 0.01, 5
-
-
-@numba.njit(fastmath=True)  # type: ignore[untyped-decorator]
-def loop(X, y, steps, step_size, ridge, at, seed, risks):  # type: ignore[no-untyped-def]
-    np.random.seed(seed)  # noqa: NPY002 - the generator that numba compiles
-    n, d = X.shape
-    theta, k = np.zeros(d), 0
-    for t in range(steps):
-        i = np.random.randint(n)  # noqa: NPY002
-        z = 0.0
-        for j in range(d):
-            z += X[i, j] * theta[j]
-        s = -y[i] / (1 + np.exp(y[i] * z))
-        for j in range(d):
-            theta[j] -= step_size * (s * X[i, j] + ridge * theta[j])
-        if t + 1 == at[k]:
-            risk = 0.0
-            for a in range(n):
-                z = 0.0
-                for j in range(d):
-                    z -= y[a] * X[a, j] * theta[j]
-                risk += max(z, 0.0) + np.log1p(np.exp(-abs(z)))
-            squares = 0.0
-            for j in range(d):
-                squares += theta[j] * theta[j]
-            risks[k] = risk / n + ridge / 2 * squares
-            k += 1
+STEP_SIZE, RIDGE = 0.01, 0.01
+PROBLEM = {"name": "logistic", "rows": "standardised", "ridge": RIDGE}
+SGD = {"name": "sgd", "step_size": STEP_SIZE}
+PER_RUN, BLOCKED = "numba, one loop per run", "numba, seeds blocked for SIMD"
+WHOLE, FILES = "convlab, whole run", "convlab, whole run without figures"
+BARE, ENDS = "the loop alone", "convlab, no checkpoints"
 
 
-def timed(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return (time.perf_counter() - started) / (STEPS * SEEDS) * 1e9
+def work(quick: bool, cores: int) -> Work:
+    steps, seeds = (5_000, 20) if quick else (100_000, 100)
+    ours = prepare(PROBLEM, [SGD], steps, seeds)
+    ends = prepare(PROBLEM, [SGD], steps, seeds, checkpoints=2)
+    gaps = ours.run()["gap"][:, 0]
+    units = float(steps * seeds)
+
+    def same(found: Any) -> str:
+        return agree_exactly(gaps, found["gap"][:, 0], "gaps")
+
+    def same_end(found: Any) -> str:
+        return agree_exactly(gaps[:, -1], found["gap"][:, 0, -1], "gaps")
+
+    contenders = [
+        Contender("convlab", lambda: ours.run, units, same, "57 checkpoints, measured"),
+        Contender(WHOLE, lambda: ours.whole, units, same, "with files, rulings and figures"),
+        Contender(FILES, lambda: lambda: ours.whole(figures=False), units, same, "with files and rulings"),
+        Contender(BARE, ours.bare, units, _points(ours, gaps, -1), "one call, nothing measured"),
+        Contender(ENDS, lambda: ends.run, units, same_end, "start and end alone"),
+        *_numba(ours, gaps, cores),
+        *_packages(ours, gaps, quick),
+    ]
+    threads = "1 thread" if cores == 1 else f"{cores} threads"
+    taken = steps_taken(ours) / steps
+    goals = [
+        Goal(f"W1: convlab / numba per run, {threads} each", 1.0, ratio("convlab", PER_RUN)),
+        Goal("a whole run / the bare loop", 1.15, ratio(WHOLE, BARE)),
+        Goal("a whole run without figures / the bare loop", 1.15, ratio(FILES, BARE)),
+        Goal("57 checkpoints / none", 1.05, ratio("convlab", ENDS)),
+        Goal("steps taken / longest horizon", 1.0, lambda rounds: [taken], "exactly"),
+    ]
+    return Work(f"SGD, batch 1, breast_cancer 569×30, {steps:,} steps, {seeds} seeds", contenders, goals)
 
 
-def main() -> None:
-    chosen = experiment(
-        {"name": "logistic", "rows": "standardised", "ridge": RIDGE},
-        [{"name": "sgd", "step_size": STEP_SIZE}],
-        horizon=STEPS,
-        seeds=SEEDS,
-        checkpoints=CHECKPOINTS,
+def _points(ours: Ours, gaps: np.ndarray, at: int) -> Callable[[Any], str]:
+    """The same random numbers: points whose gaps are those of convlab's runs at a checkpoint."""
+    return lambda found: agree_exactly(
+        gaps[: len(found), at], gap_of(ours.problem, np.asarray(found).reshape(len(found), -1)), "gaps"
     )
-    with environment.numerics("cpu") as device:
-        settled = settle_all(cells(chosen), chosen)
-        (batch,) = tasks.batches(settled, device.platform)
-        X, y = (np.asarray(leaf) for leaf in settled[0].problem.data)
-        at = np.array([*settled[0].cell.checkpoints[1:], -1])
-        risks = np.zeros((SEEDS, len(at) - 1))
-
-        def theirs() -> None:
-            for seed in range(SEEDS):
-                loop(X, y, STEPS, STEP_SIZE, RIDGE, at, seed, risks[seed])
-
-        def ours() -> np.ndarray:
-            (trace,) = runner.run_batch(batch, (0, SEEDS), lambda steps, label: None)
-            return np.asarray(trace.measured["last"]["gap"])
-
-        gaps = ours()
-        theirs()
-        least = float(settled[0].problem.optimum.risk_low)  # type: ignore[union-attr]
-        ends = np.stack([gaps[:, -1], risks[:, -1] - least])
-        error = np.sqrt((ends.var(axis=1, ddof=1) / SEEDS).sum())
-        print(
-            f"mean gap at the end: convlab {ends[0].mean():.4e}, numba {ends[1].mean():.4e}, standard error {error:.1e}"
-        )
-        assert abs(ends[0].mean() - ends[1].mean()) < 4 * error
-        rounds = [(timed(ours), timed(theirs)) for _ in range(ROUNDS)]
-    print("ns per step and run:", ", ".join(f"{a:.1f} against {b:.1f}" for a, b in rounds))
-    print(f"convlab / numba, median of {ROUNDS} rounds: {statistics.median(a / b for a, b in rounds):.2f}")
 
 
-if __name__ == "__main__":
-    main()
+def _numba(ours: Ours, gaps: np.ndarray, cores: int) -> list[Contender]:
+    """With one core a loop in one thread; with several the runs are spread over as many threads."""
+    X, y = (np.asarray(leaf) for leaf in ours.problem.data)
+    at, seeds = np.array([*ours.steps[1:], -1]), len(gaps)
+    assert ours.problem.optimum is not None
+    least = float(ours.problem.optimum.risk_low)
+
+    def risks(found: Any) -> str:
+        ends = np.asarray(found)[:, [nearest(ours.steps[1:], 100), -1]] - least
+        return agree_in_mean(gaps[:, [nearest(ours.steps, 100), -1]], ends, "gaps at t = 100 and at the end")
+
+    def per_run() -> Callable[[], Any]:
+        peers.package("numba")
+        from tests.benchmarks import kernels
+
+        loop, found = kernels.sgd_runs_parallel if cores > 1 else kernels.sgd_runs, np.zeros((seeds, len(at) - 1))
+
+        def call() -> Any:
+            loop(X, y, ours.steps[-1], np.full(seeds, STEP_SIZE), RIDGE, 1, at, found)
+            return found
+
+        return call
+
+    def blocked() -> Callable[[], Any]:
+        peers.package("numba")
+        from tests.benchmarks import kernels
+
+        call = kernels.blocked_call(X, y, seeds, cores > 1)
+        return lambda: call(ours.steps[-1], STEP_SIZE, RIDGE, at)
+
+    threads = "prange" if cores > 1 else "1 thread"
+    return [
+        Contender(PER_RUN, per_run, ours.units, risks, f"{threads}, objective included"),
+        Contender(BLOCKED, blocked, ours.units, risks, f"{threads}, objective included"),
+    ]
+
+
+def _packages(ours: Ours, gaps: np.ndarray, quick: bool) -> list[Contender]:
+    """Fewer steps and runs where all would take minutes; compared at the checkpoint where they stop."""
+    X, y = (np.asarray(leaf) for leaf in ours.problem.data)
+    eta = np.array([STEP_SIZE])
+
+    def cut(name: str, build: Any, steps: int, seeds: int) -> Contender:
+        at = nearest(ours.steps, min(steps, ours.steps[-1]))
+        seeds, steps = min(seeds, len(gaps)), ours.steps[at]
+
+        def check(found: Any) -> str:
+            return agree_in_mean(gaps[:, at], gap_of(ours.problem, np.asarray(found)[:, 0]), f"gaps at t = {steps}")
+
+        note = f"{steps:,} steps, {seeds} seeds, no objective"
+        return Contender(name, lambda: build(X, y, steps, eta, seeds, RIDGE, 1), float(steps * seeds), check, note)
+
+    def sklearn() -> Callable[[], Any]:
+        return peers.sklearn_sgd(X, y, STEP_SIZE, RIDGE, drawn(ours, 4)[:, :, 0])
+
+    return [
+        cut("JAX as usual: vmap, split, randint, grad", peers.jax_usual, 10_000, 100),
+        cut("numpy, seeds as rows", peers.numpy_sgd, 2_000, 100),
+        Contender(
+            "sklearn SGDClassifier", sklearn, 4.0 * ours.steps[-1], _points(ours, gaps, -1), "4 fits on convlab's rows"
+        ),
+        cut("optax, jitted step in a Python loop", peers.optax_loop, 100 if quick else 300, 20),
+        cut("torch, autograd and optim.SGD", peers.torch_loop, 100, 20),
+    ]
+
+
+def drawn(ours: Ours, seeds: int) -> np.ndarray:
+    """The rows that convlab's oracle draws, [seeds, steps, batch]: for contenders that are told their rows."""
+    each = ours.settled[0]
+    keys = runner._keys(each, np.arange(seeds))
+    blocks = range(-(-ours.steps[-1] // each.oracle.block))
+    draw = jax.jit(each.oracle.draw)
+    bare = dataclasses.replace(each.problem, optimum=None)
+    rows = [np.concatenate([np.asarray(draw(bare, (), key, np.int64(k))) for k in blocks]) for key in keys]
+    return np.stack(rows)[:, : ours.steps[-1]]

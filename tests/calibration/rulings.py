@@ -1,4 +1,4 @@
-"""How often the judge errs where the expectation is known: `python -m tests.calibration.rulings`.
+"""How often the judge errs where the law is known: `python -m tests.calibration.rulings`, or one part, `… mean`.
 
 SGD on R(x) = μx²/2 with gradients μx + ξ, ξ ~ N(0, σ²), and steps 1/(μ(t + 1)) forgets its start,
 
@@ -8,6 +8,9 @@ a gap is its mean times a χ²₁, along a trajectory with the correlation that 
 c·σ²/(2μt) is true for c = 1, where "violated" is wrong, and false for c = 0.999, where "holds" is; for c = 0.98
 "violated" is right, given the seeds. Each repetition draws all noise anew, builds a trace and asks the judge.
 
+A theorem with probability 1 − δ whose bound is c·z²·σ²/(2μt), z the (1 − δ/2)-quantile of N(0, 1), is true for c = 1 in
+the same way, for then P(gap > bound) is δ exactly, and false for every smaller c.
+
 The rates are those of whole rulings, on one checkpoint, the last step, which is the hardest case for "holds", or on
 thirty. Written are results/calibration/rulings.csv and its page.
 """
@@ -16,15 +19,17 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from scipy.stats import beta
 
 from convlab.core.setting import Setting
-from convlab.core.theorem import Rate, Theorem
+from convlab.core.theorem import DELTA, Rate, Sense, Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import Ruling
 from convlab.lab.judge import ALPHA, judge
@@ -35,8 +40,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "results" / "calibration"
 MU, SIGMA = 0.5, 3.0
 STATED = ALPHA / 2  # of each of the two errors
 SEEDS = (32, 64, 256)
+MEAN, QUANTILE = "mean", "0.9-quantile"
+SEEDS_OF = {MEAN: SEEDS, QUANTILE: (64, 256, 1_024)}
 LONG = np.unique(np.geomspace(1, 400, 35).round().astype(int))  # thirty checkpoints
 SHORT = np.arange(1, 31)
+_SENSES: dict[str, Sense] = {MEAN: "expectation", QUANTILE: "probability"}
 AT_A_TIME = 2**22  # runs that are stepped together
 
 
@@ -44,7 +52,8 @@ AT_A_TIME = 2**22  # runs that are stepped together
 class Row:
     """How many of some repeated experiments ended in a ruling, with the 99% Clopper–Pearson interval of its rate."""
 
-    bound: float  # over E gap
+    of: str  # what the theorem speaks of, MEAN or QUANTILE
+    bound: float  # over what it is of the gap
     ruling: Ruling
     seeds: int
     checkpoints: int
@@ -82,33 +91,40 @@ def gaps(seeds: int, repetitions: int, checkpoints: np.ndarray, key: int) -> Ite
         yield from np.stack(kept, axis=-1)
 
 
-def theorem(bound: float) -> Theorem:
-    """E gap_t ≤ bound·σ²/(2μt); no rate, as no slope is asked for."""
+def theorem(of: str, bound: float) -> Theorem:
+    """The mean of the gap, or its (1 − δ)-quantile, ≤ bound times what it is; no rate, as no slope is asked for."""
 
     def log_bound(setting: Setting, t: int) -> float:
-        return math.log(bound * SIGMA**2 / (2 * MU * t))
+        times = NormalDist().inv_cdf(1 - setting["delta"] / 2) ** 2 if of == QUANTILE else 1.0
+        return math.log(bound * times * SIGMA**2 / (2 * MU * t))
 
     no_rate = Rate("power", lambda setting: math.nan, "")
-    return theorem_of(sense="expectation", rate=no_rate, log_bound=log_bound)
+    return theorem_of(sense=_SENSES[of], rate=no_rate, log_bound=log_bound)
 
 
-def ruling(bound: float, t: np.ndarray, values: np.ndarray) -> Ruling:
+def ruling(of: str, bound: float, t: np.ndarray, values: np.ndarray) -> Ruling:
     """What the judge says of the bound on the gaps [seeds, K] at the steps t [K]."""
     setting = setting_of(int(t[-1]), L=MU, mu=MU)
     seeds = tuple(range(len(values)))
     trace = Trace(setting, t, seeds, {"last": {"gap": values}}, {"gap": 0.0}, {"gap": 0.0}, ("done",) * len(seeds))
-    return judge("calibration", theorem(bound), [trace], (0,), "trajectory").ruling
+    return judge("calibration", theorem(of, bound), [trace], (0,), "trajectory").ruling
 
 
 def measure(
-    asked: Sequence[tuple[float, Ruling]], several: bool, seeds: int, repetitions: int, t: np.ndarray, key: int
+    asked: Sequence[tuple[float, Ruling]],
+    several: bool,
+    seeds: int,
+    repetitions: int,
+    t: np.ndarray,
+    key: int,
+    of: str = MEAN,
 ) -> list[Row]:
     """A row for each (bound, ruling), on all checkpoints t or the last of them alone, from the same repetitions."""
     found, checkpoints = np.zeros(len(asked), dtype=int), len(t) if several else 1
     for values in gaps(seeds, repetitions, t if several else t[-1:], key):
-        found += [ruling(bound, t if several else t[-1:], values) == wanted for bound, wanted in asked]
+        found += [ruling(of, bound, t if several else t[-1:], values) == wanted for bound, wanted in asked]
     return [
-        Row(bound, wanted, seeds, checkpoints, repetitions, int(count))
+        Row(of, bound, wanted, seeds, checkpoints, repetitions, int(count))
         for (bound, wanted), count in zip(asked, found, strict=True)
     ]
 
@@ -125,6 +141,7 @@ def read(folder: Path = FOLDER) -> list[Row]:
     with open(folder / "rulings.csv", newline="", encoding="utf-8") as file:
         return [
             Row(
+                row["of"],
                 float(row["bound"]),
                 "violated" if row["ruling"] == "violated" else "holds",
                 *(int(row[name]) for name in ("seeds", "checkpoints", "repetitions", "found")),
@@ -135,8 +152,8 @@ def read(folder: Path = FOLDER) -> list[Row]:
 
 def page(rows: Sequence[Row]) -> str:
     """results/calibration/README.md: what is stated, and what was measured."""
-    errors, power = [row for row in rows if row.wrong], [row for row in rows if not row.wrong]
-    return f"""# How often rulings on expectations are wrong
+    errors, power = ({of: [r for r in rows if r.of == of and r.wrong == w] for of in SEEDS_OF} for w in (True, False))
+    return f"""# How often rulings on expectations and on probabilities are wrong
 
 Stated: a theorem in expectation is ruled on with confidence limits of the mean over seeds that all hold at once, over
 all checkpoints, with probability {1 - ALPHA:.0%}. So a true bound is ruled "violated", and a false one "holds", in at
@@ -147,7 +164,7 @@ Measured where the expectation is known: SGD on R(x) = μx²/2 with gradients μ
 Gaussian noise. Each experiment draws its seeds anew, and the lab's judge rules. One checkpoint is the last step,
 t = {LONG[-1]}, alone.
 
-{_table(errors)}
+{_table(errors[MEAN])}
 
 In brackets the 99% Clopper–Pearson interval: it nowhere lies above what is stated. A few χ²₁ whose mean is too small
 have too small a spread as well, hence the difference between the two errors. On thirty checkpoints "violated" needs one
@@ -155,9 +172,24 @@ limit of thirty to err, each of which is promised to err thirty times as seldom,
 
 A bound that is 2% too low is found, given the seeds (here t = 1, …, {SHORT[-1]}):
 
-{_table(power)}
+{_table(power[MEAN])}
 
-What this does not say: where a gap has a heavier tail than a Gaussian's square, its large values come so seldom that
+## Probabilities
+
+Stated: a theorem that holds with probability 1 − δ is ruled on with Clopper and Pearson's limits of P(gap > bound),
+which hold at once over all checkpoints with probability {1 - ALPHA:.0%}, whatever the law of the gap. Measured on the
+same runs with δ = {DELTA:g}, where the true bound is the one that the gap exceeds with probability δ exactly:
+
+{_table(errors[QUANTILE])}
+
+{SEEDS_OF[QUANTILE][0]} seeds cannot confirm thirty checkpoints with δ = {DELTA:g}, even if none lies above the bound. A
+bound that is 10% too low, above which a share of {above(0.9):.4f} of all runs lies, is found, given the seeds:
+
+{_table(power[QUANTILE])}
+
+## What this does not say
+
+Of means: where a gap has a heavier tail than a Gaussian's square, its large values come so seldom that
 few seeds do not see them, and the upper limit misses the mean more often than stated: `convlab/lab/limits.py` says how
 often.
 
@@ -165,9 +197,14 @@ Made by `python -m tests.calibration.rulings`, with fixed keys; a smaller versio
 """
 
 
+def above(bound: float) -> float:
+    """P(gap > bound·quantile) where P(gap > quantile) = δ."""
+    return 2 * (1 - NormalDist().cdf(math.sqrt(bound) * NormalDist().inv_cdf(1 - DELTA / 2)))
+
+
 def _table(rows: Sequence[Row]) -> str:
     lines = [
-        "| bound / E gap | ruling | seeds | checkpoints | experiments | so ruled |",
+        "| bound / what is true | ruling | seeds | checkpoints | experiments | so ruled |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
@@ -178,20 +215,38 @@ def _table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    rows = []
+def of_means() -> Iterator[Row]:
     for several, repetitions in ((False, 4_000), (True, 1_000)):
         for seeds in SEEDS:
-            rows += measure([(1.0, "violated"), (0.999, "holds")], several, seeds, repetitions, LONG, 1)
-            print(*rows[-2:], sep="\n", flush=True)
+            yield from measure([(1.0, "violated"), (0.999, "holds")], several, seeds, repetitions, LONG, 1)
     for several in (False, True):
         for seeds in (256, 16_384, 65_536, 131_072):
-            rows += measure([(0.98, "violated")], several, seeds, 200, SHORT, 2)
-            print(rows[-1], flush=True)
+            yield from measure([(0.98, "violated")], several, seeds, 200, SHORT, 2)
+
+
+def of_quantiles() -> Iterator[Row]:
+    for several, repetitions in ((False, 4_000), (True, 1_000)):
+        for seeds in SEEDS_OF[QUANTILE]:
+            yield from measure([(1.0, "violated"), (0.999, "holds")], several, seeds, repetitions, LONG, 3, QUANTILE)
+    for several in (False, True):
+        for seeds in (1_024, 4_096, 16_384):
+            yield from measure([(0.9, "violated")], several, seeds, 200, SHORT, 4, QUANTILE)
+
+
+def main(parts: Sequence[str]) -> None:
+    """Renews the parts that are named, MEAN or QUANTILE, or both; each row is a function of its fixed key alone."""
+    made: list[Row] = []
+    for of, rows in ((MEAN, of_means), (QUANTILE, of_quantiles)):
+        if parts and of not in parts:
+            made += [row for row in read() if row.of == of]
+            continue
+        for row in rows():
+            print(row, flush=True)
+            made.append(row)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    write(rows)
-    assert all(row.kept for row in rows)
+    write(made)
+    assert all(row.kept for row in made)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -15,12 +15,13 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import convlab.problems
-from convlab.core.problem import Problem, risk_gap, risk_of
+from convlab.core.problem import Problem, completed, risk_gap, risk_of, shown_risk
 
 NAMES = sorted(path.stem for path in Path(convlab.problems.__path__[0]).glob("[!_]*.py"))
 PAIRS = 50
 SMOOTH = frozenset({"smooth", "smooth on the level set"})
 DIFFERENTIABLE = SMOOTH | {"twice differentiable"}
+COMPOSITE = "smooth plus simple"
 
 
 @functools.cache
@@ -63,6 +64,21 @@ def _risk_gap(flat: Any, problem: Problem) -> Any:
     return risk_gap(unflattened(flat, problem), problem)
 
 
+def _shown(flat: Any, problem: Problem) -> Any:
+    return shown_risk(problem, unflattened(flat, problem))
+
+
+def _shortest(flat: Any, problem: Problem) -> Any:
+    value, slope = jax.value_and_grad(_shown)(flat, problem)
+    whole, shortest = completed(problem, unflattened(flat, problem), value, unflattened(slope, problem))
+    return whole, flattened(shortest)
+
+
+def _prox(flat: Any, eta: Any, problem: Problem) -> Any:
+    assert problem.simple is not None
+    return flattened(problem.simple.prox(unflattened(flat, problem), eta, problem.constants))
+
+
 def _projection(flat: Any, problem: Problem) -> Any:
     assert problem.project is not None
     return flattened(problem.project(unflattened(flat, problem), problem.constants))
@@ -70,6 +86,9 @@ def _projection(flat: Any, problem: Problem) -> Any:
 
 value_at, values_at = jax.jit(_risk), jax.jit(jax.vmap(_risk, (0, None)))
 gradient_at, gradients_at = jax.jit(jax.grad(_risk)), jax.jit(jax.vmap(jax.grad(_risk), (0, None)))
+shown_gradients_at = jax.jit(jax.vmap(jax.grad(_shown), (0, None)))  # of the smooth part alone, where R has two
+shortest_at = jax.jit(jax.vmap(_shortest, (0, None)))
+prox_at = jax.jit(jax.vmap(_prox, (0, 0, None)))
 hessians_at = jax.jit(jax.vmap(jax.hessian(_risk), (0, None)))
 gap_at, gaps_at = jax.jit(_risk_gap), jax.jit(jax.vmap(_risk_gap, (0, None)))
 projected = jax.jit(jax.vmap(_projection, (0, None)))

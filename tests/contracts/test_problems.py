@@ -23,6 +23,7 @@ from convlab.core.problem import Problem, displacement, risk_gap, risk_of, squar
 from convlab.core.setting import Known
 from tests.contracts.problem_cases import (
     CASES,
+    COMPOSITE,
     DIFFERENTIABLE,
     PAIRS,
     SMOOTH,
@@ -39,6 +40,9 @@ from tests.contracts.problem_cases import (
     module,
     points_of,
     projected,
+    prox_at,
+    shortest_at,
+    shown_gradients_at,
     size_of,
     slope_of,
     start_of,
@@ -75,7 +79,9 @@ def test_facts_are_complete(case: str) -> None:
     assert all(math.isfinite(fact.value) for fact in known.values())
     assert "initial_gap" in known
     assert not traits & problem.denied.keys()
-    assert ("L" in known) == bool(SMOOTH & traits)
+    assert ("L" in known) == bool((SMOOTH | {COMPOSITE}) & traits)
+    assert (problem.simple is not None) == (COMPOSITE in traits)
+    assert not (COMPOSITE in traits and DIFFERENTIABLE & traits)  # what these words say, they say of all of R
     assert ("G" in known) == ("Lipschitz" in traits)
     assert ("mu" in known) == ("convex" in traits)
     assert ("strongly convex" in traits) == ("mu" in known and known["mu"].value > 0)
@@ -87,7 +93,7 @@ def test_facts_are_complete(case: str) -> None:
     assert inspect.getdoc(function)
     for parameter in inspect.signature(function).parameters.values():
         assert ANNOTATION.match(parameter.annotation), f"{name}({parameter.name}: {parameter.annotation})"
-    hash(problem.risk), hash(problem.gap), hash(problem.project)  # static under jit
+    hash(problem.risk), hash(problem.gap), hash(problem.project), hash(problem.simple)  # static under jit
 
 
 @every_case
@@ -144,11 +150,14 @@ def test_the_constants_bound_the_gradient_on_random_pairs(case: str) -> None:
     inner, square = np.sum(change * step, axis=1), np.sum(step**2, axis=1)
     slack = 1e-13 * slope_of(problem) / size_of(problem) * square
     if "L" in known:
-        assert np.all(np.linalg.norm(change, axis=1) <= known["L"].value * np.sqrt(square) * (1 + 1e-12))
+        shown = np.asarray(shown_gradients_at(a, problem)) - np.asarray(shown_gradients_at(b, problem))
+        assert np.all(np.linalg.norm(shown, axis=1) <= known["L"].value * np.sqrt(square) * (1 + 1e-12))
     if "convex" in traits:
         assert np.all(inner >= known["mu"].value * square - slack)
-    if {"convex", "smooth"} <= traits:
-        assert np.all(inner >= np.sum(change**2, axis=1) / known["L"].value - slack)  # cocoercive
+    if "convex" in traits and {"smooth", COMPOSITE} & traits:
+        along, shown2 = np.sum(shown * step, axis=1), np.sum(shown**2, axis=1)
+        assert np.all(along >= shown2 / known["L"].value - slack)  # cocoercive
+        assert np.all(along >= known["mu"].value * square - slack)
     assert ("mu_PL" in known) == ("Polyak-Lojasiewicz" in traits)
     if "mu_PL" in known:
         points = np.concatenate([points_of(case, " c", 500), points_of(case, " d", 500, scale=30.0)])
@@ -205,15 +214,17 @@ def test_rows_are_unbiased_and_as_convex_and_smooth_as_they_say(case: str) -> No
 
     rows = jax.jit(jax.vmap(of_row, in_axes=(0, None)))
     a, b = points_of(case, " a", 2)
-    np.testing.assert_allclose(np.mean(rows(problem.data, a), axis=0), gradient_at(a, problem), rtol=1e-12, atol=1e-14)
+    whole = shown_gradients_at(a[None], problem)[0]
+    np.testing.assert_allclose(np.mean(rows(problem.data, a), axis=0), whole, rtol=1e-12, atol=1e-14)
     change = np.asarray(rows(problem.data, a) - rows(problem.data, b))
     if "convex smooth rows" in problem.traits:
         L_max = problem.known["L_max"].value
         assert np.linalg.norm(change, axis=1).max() <= L_max * np.linalg.norm(a - b) * (1 + 1e-12)
         assert np.min(change @ (a - b)) >= -1e-14
     theta_star = minimiser_of(problem)
-    assert ("sigma_star" in problem.known) == (theta_star is not None)
-    if theta_star is not None:
+    kinks = not (DIFFERENTIABLE | {COMPOSITE}) & problem.traits  # then a row's gradient at θ* is a matter of choice
+    assert ("sigma_star" in problem.known) == (theta_star is not None and not kinks)
+    if "sigma_star" in problem.known:
         noise = float(np.sqrt(np.mean(np.sum(np.square(rows(problem.data, theta_star)), axis=1))))
         assert noise * (1 - 1e-14) - 1e-15 <= problem.known["sigma_star"].value <= noise * (1 + 1e-10) + 1e-14
 
@@ -272,6 +283,53 @@ def test_the_projection_is_the_nearest_point_of_the_set(case: str) -> None:
         assert np.all(np.sum((x - p) * (q - p), axis=1) <= 1e-14 * (away + reach) * reach)  # an obtuse angle
     for theta in (theta0, theta_star):
         np.testing.assert_allclose(projected(theta[None], problem)[0], theta, rtol=0, atol=1e-15 * reach)
+
+
+@every_case
+def test_the_prox_is_the_proximal_map_and_theta_star_its_fixed_point(case: str) -> None:
+    """p = prox(x, η) has (x − p)/η in ∂h(p): h(z) >= h(p) + ⟨(x − p)/η, z − p⟩ for all z."""
+    problem, theta_star = example(case), minimiser_of(example(case))
+    if problem.simple is None:
+        return
+    generator = np.random.default_rng(zlib.crc32(case.encode()))
+    L, size = problem.known["L"].value, size_of(problem)
+    h = jax.jit(jax.vmap(lambda flat: problem.simple.value(unflattened(flat, problem), problem.constants)))
+    for scale in (1e-3, 1.0, 1e3):
+        x, z = scale * size * generator.standard_normal((2, PAIRS, start_of(problem).size))
+        eta = generator.uniform(0.01, 2.0, PAIRS) / L
+        p = np.asarray(prox_at(x, eta, problem))
+        slope = (x - p) / eta[:, None]
+        for other in (z, np.zeros_like(z), 1.01 * p, 0.99 * p):
+            rise = np.sum(slope * (other - p), axis=1)
+            rounded = np.sum(np.abs(x) * np.abs(other - p), axis=1) / eta  # p is as exact as x allows
+            reach = np.abs(h(other)) + np.abs(h(p)) + np.abs(rise) + rounded
+            assert np.all(np.asarray(h(other)) >= np.asarray(h(p)) + rise - 1e-13 * reach)
+    if theta_star is not None:
+        gradient = np.asarray(shown_gradients_at(theta_star[None], problem))
+        landed = prox_at(theta_star[None] - gradient / L, np.array([1.0 / L]), problem)[0]
+        error = 4 * float(problem.optimum.rounding) / L + 1e-15 * np.linalg.norm(theta_star)
+        np.testing.assert_allclose(landed, theta_star, rtol=0, atol=error)
+
+
+@every_case
+def test_the_shortest_subgradient_is_one_and_the_slope_of_the_steepest_descent(case: str) -> None:
+    """v = argmin ‖∂R(θ)‖ is a subgradient, and R falls along −v at the rate ‖v‖²; at θ* it is 0; also at kinks."""
+    problem, theta_star = example(case), minimiser_of(example(case))
+    if problem.simple is None:
+        return
+    points, others = points_of(case, " a"), points_of(case, " b")
+    points = np.where(np.arange(points.shape[1]) == np.arange(len(points))[:, None] % points.shape[1], 0.0, points)
+    R, v = (np.asarray(found) for found in shortest_at(points, problem))
+    np.testing.assert_allclose(R, values_at(points, problem), rtol=1e-14)
+    at_others, rise = np.asarray(values_at(others, problem)), np.sum(v * (others - points), axis=1)
+    assert np.all(at_others >= R + rise - 1e-13 * (np.abs(R) + np.abs(rise)))
+    square = np.sum(v**2, axis=1)
+    step = 1e-6 * size_of(problem) / np.sqrt(np.where(square > 0, square, 1.0))
+    fall = (R - np.asarray(values_at(points - step[:, None] * v, problem))) / step
+    np.testing.assert_allclose(fall, square, rtol=1e-3, atol=1e-8 * slope_of(problem) ** 2)
+    if theta_star is not None:
+        _, still = shortest_at(theta_star[None], problem)
+        assert np.linalg.norm(still) <= float(problem.optimum.rounding) + 1e-16 * slope_of(problem)
 
 
 @every_case

@@ -1,4 +1,4 @@
-"""Rulings on expectations err as seldom as they say: the committed calibration, a small new one, seeds to ask for."""
+"""Rulings err as seldom as they say: the committed calibration, a small new one, and the seeds to ask for."""
 
 from __future__ import annotations
 
@@ -26,29 +26,35 @@ def test_the_simulation_is_sgd_whose_expected_gap_is_known() -> None:
     np.testing.assert_allclose(relative.mean(axis=0), 1, atol=5 * math.sqrt(2 / 20_000))
     correlations = np.corrcoef(relative, rowvar=False)  # of squares of Gaussians: the square of theirs
     np.testing.assert_allclose(correlations, np.minimum.outer(t, t) / np.maximum.outer(t, t), atol=0.05)
-    np.testing.assert_allclose(np.exp(rulings.theorem(0.98).log_bound(setting_of(9), 9)), 0.98 * expected[-1])  # type: ignore[misc]
+    np.testing.assert_allclose(
+        np.exp(rulings.theorem(rulings.MEAN, 0.98).log_bound(setting_of(9), 9)), 0.98 * expected[-1]
+    )  # type: ignore[misc]
 
 
 def test_the_page_says_what_was_measured_and_no_error_is_likelier_than_stated() -> None:
     rows = rulings.read()
     assert (rulings.FOLDER / "README.md").read_text(encoding="utf-8") == rulings.page(rows)
     errors = [row for row in rows if row.wrong]
-    cases = {(row.bound, row.ruling, row.seeds, row.checkpoints) for row in errors}
+    cases = {(row.of, row.bound, row.ruling, row.seeds, row.checkpoints) for row in errors}
     wrong = ((1.0, "violated"), (0.999, "holds"))
-    assert cases == {(*case, seeds, points) for case in wrong for seeds in rulings.SEEDS for points in (1, 30)}
+    sizes = [(of, seeds) for of, chosen in rulings.SEEDS_OF.items() for seeds in chosen]
+    assert cases == {(of, *case, seeds, points) for case in wrong for of, seeds in sizes for points in (1, 30)}
     for row in errors:
         assert row.repetitions >= 1_000
         assert row.interval[0] <= rulings.STATED, row
-    found = {(row.seeds, row.checkpoints): row.found / row.repetitions for row in rows if not row.wrong}
-    assert found[max(found)] >= 0.95
-    assert found[max(seeds for seeds, _ in found), 1] >= 0.95
+    for of in rulings.SEEDS_OF:
+        found = {
+            (row.seeds, row.checkpoints): row.found / row.repetitions for row in rows if row.of == of and not row.wrong
+        }
+        assert found[max(found)] >= 0.95
+        assert found[max(seeds for seeds, _ in found), 1] >= 0.95
 
 
 def test_the_interval_is_clopper_and_pearsons() -> None:
     """Its ends are where finding so many, or so few, has probability 0.005; for 0 of n the upper one is closed."""
-    row = rulings.Row(1.0, "violated", 32, 1, 400, 0)
+    row = rulings.Row("mean", 1.0, "violated", 32, 1, 400, 0)
     assert row.interval == (0.0, pytest.approx(1 - 0.005 ** (1 / 400)))
-    low, high = rulings.Row(0.999, "holds", 32, 1, 50, 3).interval
+    low, high = rulings.Row("mean", 0.999, "holds", 32, 1, 50, 3).interval
     assert sum(math.comb(50, k) * low**k * (1 - low) ** (50 - k) for k in range(3, 51)) == pytest.approx(0.005)
     assert sum(math.comb(50, k) * high**k * (1 - high) ** (50 - k) for k in range(4)) == pytest.approx(0.005)
 

@@ -15,13 +15,13 @@ from toys import ruled, setting_of, theorem_of, trace_of
 from convlab.core.setting import Hyper
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
-from convlab.lab import catalog, judge
-from convlab.lab.monitors import MONITORS, failed_hypothesis
+from convlab.lab import catalog, judge, potentials
+from convlab.lab.monitors import MONITORED, failed_hypothesis
+from convlab.lab.spec import Claim
 from tests.experiments.committed import ROOT, results_of
 from tests.running import run
 
-CONSTANTS = tuple(dict.fromkeys(name for monitor in MONITORS for name in monitor.constants))
-WATCHING = theorem_of(constants=CONSTANTS)  # a theorem that reads every constant there is a monitor for
+WATCHING = theorem_of(constants=MONITORED)  # a theorem that reads every constant there is a monitor for
 ON_LEAST_SQUARES = {"name": "least_squares", "data": "synthetic", "n": 40, "dimension": 4, "data_seed": 3}
 ON_A_LINE = {"name": "quadratic", "dimension": 1, "L": 2.0}
 GD = {"name": "gd", "step_size": "1/L"}
@@ -255,3 +255,77 @@ def test_only_what_is_claimed_is_monitored() -> None:
     several = replace(wrong, setting=replace(wrong.setting, hyper={"step_size": Hyper("1/(t+1)", None)}))
     assert failed_hypothesis(reads, several) is not None
     assert math.isclose(wrong.setting["L"], 0.95)
+
+
+# --- potentials, and the Hessian's constant in more than one dimension ---
+
+GD_AT_1_OVER_L = ("convex", "smooth", "gradient step", "exact oracle")
+
+
+def a_step(gap: float, slope2: float, dist2: float) -> Trace:
+    """Two points of a run with the step 1/L, L = 1; the first is at gap 1, ‖∇R‖² = 1, ‖θ − θ*‖² = 4, t = 3."""
+    trace = trace_of([3, 4], [1.0, gap], setting_of(4, GD_AT_1_OVER_L, L=1.0))
+    measured = {
+        "gap": trace.measured["last"]["gap"],
+        "grad_norm2": np.array([[1.0, slope2]]),
+        "dist2": np.array([[4.0, dist2]]),
+    }
+    return replace(trace, measured={"last": measured})
+
+
+def test_the_potentials_are_the_formulas() -> None:
+    """V = t·gap + dist²/2 is 5 at t = 3, and 4·gap + dist²/2 at t = 4; W = 7 + 15 + 4 and 9·gap + 24‖∇R‖² + dist²."""
+    assert potentials.raised(a_step(0.749, 0.1, 4.0)) is None
+    raised = potentials.raised(a_step(0.751, 0.1, 4.0))
+    assert raised is not None
+    assert raised.startswith("hypothesis failed: V_t = t·gap + (L/2)·‖θ − θ*‖² grows by 0.08% up to t = 4, where no")
+    assert potentials.raised(a_step(0.5, 0.7291, 4.0)) is None
+    raised = potentials.raised(a_step(0.5, 0.7293, 4.0))
+    assert raised is not None
+    assert "W_t = " in raised
+    other_step = replace(a_step(0.9, 0.1, 4.0), setting=setting_of(4, GD_AT_1_OVER_L, L=1.01))
+    assert potentials.raised(other_step) is None
+    for missing in GD_AT_1_OVER_L:
+        traits = tuple(trait for trait in GD_AT_1_OVER_L if trait != missing)
+        assert potentials.raised(replace(a_step(0.9, 0.9, 4.0), setting=setting_of(4, traits, L=1.0))) is None
+
+
+def test_a_run_with_the_step_of_a_wrong_smoothness_raises_a_potential() -> None:
+    """The curvature is 1.9, declared as L = 1: the step 1/L is then nearly 2/1.9, and the gap hardly falls."""
+    truth = {"name": "quadratic", "L": 1.9, "start": "steepest"}
+    (trace,) = run(truth, [GD | {"step_size": 1.0}], horizon=60, checkpoints=8)
+    known = {**trace.setting.known, "L": replace(trace.setting.known["L"], value=1.0)}
+    wrong = replace(trace, setting=replace(trace.setting, known=known))
+    assert potentials.raised(trace) is None
+    found = potentials.raised(wrong)
+    assert found is not None
+    assert "grows by" in found
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ON_LEAST_SQUARES,
+        HUBER | {"kink": 0.01},
+        {"name": "logistic", "data": "breast_cancer", "ridge": 0.01},
+    ],
+)
+def test_no_potential_grows_where_the_smoothness_is_true(problem: Mapping[str, Any]) -> None:
+    for horizon, dtype in ((60, "float64"), (3000, "float64"), (300, "float32")):
+        (trace,) = run(problem, [GD], horizon=horizon, checkpoints=70, dtype=dtype)
+        assert potentials.raised(trace) is None
+
+
+def test_the_constant_of_the_hessian_is_seen_in_more_than_one_dimension() -> None:
+    """Newton on logistic regression in 30 dimensions: its steps show an M, below which no declared one is believed."""
+    problem = {"name": "logistic", "data": "breast_cancer", "ridge": 0.1}
+    claims = (Claim("newton_local_quadratic"),)
+    (trace,) = run(problem, [{"name": "newton"}], horizon=8, every_step=True, claims=claims)
+    reads = theorem_of(constants=("M",))
+    assert failed_hypothesis(reads, trace) is None
+    last = trace.measured["last"]
+    seen = float(np.nanmax(6 * np.abs(last["model_error"]) / last["step2"] ** 1.5))
+    for factor, believed in ((1 - 1e-6, False), (1 + 1e-6, True)):
+        found = failed_hypothesis(reads, declared(trace, M=factor * seen / trace.setting["M"]))
+        assert (found is None) == believed
+    assert found is None

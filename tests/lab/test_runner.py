@@ -130,6 +130,19 @@ def test_one_compilation_for_two_constructions_ridges_horizons_and_step_sizes() 
     assert loop.advance._cache_size() == before
 
 
+def test_steps_in_inner_loops_of_known_length_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans that begin and end within inner loops, blocks of 128 steps, and outputs that carry a state."""
+    found = []
+    for together in (1, 32):
+        monkeypatch.setattr(runner, "_TOGETHER", {"cpu": together})
+        size = loop.advance._cache_size()
+        outputs = ("last", "average")
+        trace = run(RIDGE, [{"name": "sgd", "step_size": "0.1/(t+1)"}], horizon=300, seeds=3, outputs=outputs)[0]
+        found.append([trace.measured[output]["gap"] for output in outputs])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert loop.advance._cache_size() == size + 1  # so it was another program
+
+
 def test_schedules_compile_once_and_follow_their_formula() -> None:
     """η_t = c/(t + 2) on θ²/2 from 1: the product of 1 − c/(t + 2)."""
     problem = {"name": "quadratic", "dimension": 1, "eigenvalues": [1.0]}

@@ -95,7 +95,7 @@ def test_its_minimiser_is_one(N: int) -> None:
     with mpmath.workdps(50):
         depth = mpmath.mpf(D) / mpmath.sqrt(N)
         for hi, lo in zip(problem.optimum.hi, problem.optimum.lo, strict=True):
-            assert abs(mpmath.mpf(float(hi)) + mpmath.mpf(float(lo)) + depth) <= float(problem.optimum.radius) / N
+            assert abs(mpmath.mpf(float(hi)) + mpmath.mpf(float(lo)) + depth) <= float(problem.optimum.radius) / N**0.5
         norm_branch = mpmath.sqrt(N * depth**2) - mpmath.mpf(D) * (1 + 1 / mpmath.sqrt(N))
         assert abs(norm_branch + depth) < mpmath.mpf(10) ** -48  # both branches have the value −D/√N
         # Σ w_i e_i + v·x*/‖x*‖ = 0 with weights that are positive and sum to 1
@@ -103,8 +103,11 @@ def test_its_minimiser_is_one(N: int) -> None:
         assert abs(N * w + v - 1) < mpmath.mpf(10) ** -48
         assert abs(w - v / mpmath.sqrt(N)) < mpmath.mpf(10) ** -48
         least = -mpmath.mpf(G) * depth
-        assert abs(float(problem.optimum.risk_low) - least) <= 2 * U * abs(least)
-    assert problem.known["initial_gap"].value == -float(problem.optimum.risk_low)
+        assert float(problem.optimum.risk_low) <= least <= float(problem.optimum.risk_high)
+        assert float(problem.optimum.risk_high) - float(problem.optimum.risk_low) <= 2 * U * abs(least)
+    initial = problem.known["initial_gap"]
+    assert initial.value == -float(problem.optimum.risk_low)
+    assert (initial.value if initial.low is None else initial.low) == -float(problem.optimum.risk_high)
 
 
 def test_the_gap_has_no_cancellation() -> None:
