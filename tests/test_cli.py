@@ -58,6 +58,7 @@ def test_run_hands_the_experiment_over_and_sums_up(api: FakeApi) -> None:
     assert (experiment.seeds, experiment.horizons) == (3, (7, 10))
     assert experiment.overrides == ("run.seeds=3", "run.horizon=[7, 10]")
     assert (passed["device"], passed["force"], passed["out"]) == ("cpu", True, Path("there"))
+    assert passed["compile_cache"] is True
     assert str(Path("results/x/summary.csv").resolve()) in result.stdout
     assert result.stdout.splitlines()[-1] == "1 ruling on claims: 1 as expected; 3 tasks run, 1 reused; 2.1 s"
     assert result.stderr == ""
@@ -67,6 +68,37 @@ def test_run_quick_and_set(api: FakeApi) -> None:
     assert invoke("run", "exp.toml", "--quick", "--set", "optimizer.0.step_size=1/L").exit_code == 0
     experiment = api.calls[0][1][0]
     assert (experiment.horizons, experiment.optimizers[0].parameters) == ((5,), {"step_size": "1/L"})
+
+
+def test_run_without_compiled_programs_of_other_runs(api: FakeApi) -> None:
+    assert invoke("run", "exp.toml", "--no-compile-cache").exit_code == 0
+    assert api.calls[0][1][1]["compile_cache"] is False
+
+
+def test_run_says_what_it_compiled(api: FakeApi) -> None:
+    import jax
+    import numpy as np
+
+    def compile_two() -> FakeOutcome:
+        for size in (3, 4):
+            jax.jit(lambda x: x * 3.75)(np.ones(size))
+        return FakeOutcome(results(("holds", "holds")))
+
+    api.answer = compile_two
+    result = invoke("run", "exp.toml", "--verbose")
+    assert result.stderr.startswith("2 programs: 2 compiled in ")
+    assert result.stderr.splitlines()[1] == "  jit(<lambda>) 2"
+    assert invoke("run", "exp.toml").stderr == ""
+
+
+def test_one_note_where_compiled_programs_cannot_be_kept(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    from convlab.lab import program_cache
+
+    monkeypatch.setattr(program_cache, "_told", ["/cache: No space left on device"])
+    result = invoke("run", "exp.toml")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("note: compiled programs are not kept: /cache: No space left on device; CONVLAB_")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_claim_set_aside_is_told(api: FakeApi) -> None:
@@ -246,6 +278,23 @@ print(code, [name for name in ("jax", "numpy", "matplotlib", "rich", "optax", "s
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     code = 2 if arguments[0] == "run" else 0
     assert done.stdout.splitlines()[-1] == f"{code} []"
+
+
+def test_the_lab_draws_without_pyplot(tmp_path: Path) -> None:
+    """The lab starts without matplotlib; what draws a figure loads its object API and canvases, never pyplot."""
+    program = f"""
+import sys
+from convlab.lab import api, catalog
+assert "matplotlib" not in sys.modules
+from convlab.core.results import Results
+from convlab.lab import review
+from tests.fake_api import results
+drawn = review.draw(results(("holds", "holds")), __import__("pathlib").Path({str(tmp_path)!r}), ["gap_curves"])
+print(len(drawn), [name for name in ("matplotlib.figure", "matplotlib.pyplot") if name in sys.modules])
+"""
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout.splitlines()[-1] == "2 ['matplotlib.figure']"
 
 
 def test_a_reader_that_goes_away_is_no_error(api: FakeApi) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from convlab.cli.runs import MOST_ROWS, show_runs, status_text
-from convlab.cli.tables import claimed_text, ruling_text, show_outcome, slope_text
+from convlab.cli.tables import claimed_text, ruling_text, show_outcome, slope_text, slope_words
 from convlab.core.results import Kind, Results
 from convlab.core.trace import Trace
 from convlab.core.verdict import Slope, Verdict
@@ -102,7 +102,7 @@ def verdict(slope: Slope, claimed: float | None = -1.0) -> Verdict:
         (Slope(-0.0063149, -0.00642, -0.006281, (1, 9), "linear"), "-0.00631 [-0.00642, -0.00628]", "(per step)"),
         (Slope(-1.0, -1.0041, -0.99912, (1, 9)), "-1.00 [-1.00, -0.999]", "(in log t)"),
         (Slope(-1.0, -1.0, 0.0, (1, 9)), "-1.00 [-1.00, 0.00]", "(in log t)"),
-        (Slope(-9.843, -20.0, -5.0, (1, 9)), "-9.84 (no power law)", "(in log t)"),
+        (Slope(-9.843, -20.0, -5.0, (1, 9), steady=False), "-9.84 (no power law)", "(in log t)"),
         (Slope(2.0, 1.0, 2.5, (1, 9), "order"), "2.00 [1.00, 2.50]", "(order)"),
         (Slope(1.0, 0.0, 2.0, (1, 9), "power", "bound"), "1.00 [0.00, 2.00]", "(against the bound)"),
     ],
@@ -112,6 +112,19 @@ def test_slopes_have_three_digits_and_a_unit(slope: Slope, measured: str, claime
     assert claimed_text(verdict(slope), with_unit=True) == f"-1.00 {claimed}"
     assert claimed_text(verdict(slope, None), with_unit=True) == claimed
     assert claimed_text(verdict(slope), with_unit=False) == "-1.00"
+
+
+def test_a_slope_is_told_with_its_experiment_its_window_and_its_law() -> None:
+    told = Slope(-1.0, -1.1, -0.9, (40, 3_000), model="power law", begins="transient", ends="plateau")
+    assert slope_words(told) == "trajectory: t = 40 (before: transient) to 3,000 (then: plateau): power law"
+    demanded = Slope(1.0, 1.0, 1.0, (10, 100), against="bound", sweep="worst-case sweep")
+    words = "worst-case sweep, where the theorem's rate may be demanded: T = 10 to 100"
+    assert slope_words(demanded) == words
+    peaks = dataclasses.replace(told, envelope=True, candidates=("power law with a log factor",))
+    assert slope_words(peaks).endswith(
+        "upper envelope of an oscillation: not distinguishable: power law, power law with a log factor"
+    )
+    assert "no power law: geometric" in slope_words(dataclasses.replace(told, model="geometric"))
 
 
 def test_the_interval_and_its_unit_stand_in_the_header(capsys: pytest.CaptureFixture[str]) -> None:

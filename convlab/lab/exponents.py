@@ -16,10 +16,11 @@ curve, with that scatter in place of the seeds'.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from convlab.core.verdict import CONSTANT, GEOMETRIC, LAWS, POWER, POWER_LOG, Slope
+from convlab.core.verdict import CONSTANT, GEOMETRIC, GEOMETRIC_FLOOR, LAWS, POWER, POWER_FLOOR, POWER_LOG, Slope
 from convlab.lab.rate_models import Choice, choose
 from convlab.lab.windows import LEAST, Curve, Grid, Kind, Stretch, envelope, grid, oscillates, stretch, without_plateau
 
@@ -27,6 +28,7 @@ _QUOTIENTS = (0.5, 0.9)  # of successive changes, where they are carried on to a
 _SIGMAS = 2.6
 _LONG, _WELL = 1000.0, 3e-3  # a log factor over three decades, or where it predicts to 0.3 %: no local slope is still
 _WIDER = 0.1  # of its width is added to a hull at either end: limits are known to that, not better
+_PLAIN = (POWER, POWER_FLOOR, GEOMETRIC, GEOMETRIC_FLOOR)
 _ROUNDING = 1e-10  # no interval is narrower, relative to its slope
 _NORMAL = 1.959963984540054
 
@@ -41,33 +43,20 @@ def slope_of(curve: Curve, kind: Kind) -> Slope | None:
         return None
     where = stretch(curve, kind, found)
     part, chosen = _law(curve, kind, found, where)
-    if kind == "power" and curve.draws is None and (POWER_LOG in chosen.others or not where.steady):
-        for start in (curve.t[0], curve.t[-1] / _LONG):
-            whole = curve.part(curve.t >= start)
-            law = choose(whole, kind)
-            if (
-                POWER_LOG in (law.name, *law.others)
-                and law.error <= _WELL
-                and (law.name == POWER_LOG or not where.steady)
-            ):
-                nodes = grid(whole, kind)
-                if nodes is None:
-                    break
-                begins = "transient" if start > curve.t[0] else ""
-                part, chosen, found, where = whole, law, nodes, Stretch(0, len(nodes.x) - 1, begins, curve.after)
-                break
+    if kind == "power" and (not where.steady or (curve.draws is None and POWER_LOG in chosen.others)):
+        part, chosen, found, where = _with_log(curve, found, where) or (part, chosen, found, where)
     if len(part.t) < LEAST:
         return None
     if where.steady:
         value, low, high = _interval(part, kind, _cut(found, where), chosen)
+        if part.draws is not None and low <= 0 <= high:
+            chosen = Choice(CONSTANT, (), ())
         if part.draws is not None and not part.envelope:
             onward = clean.part(clean.t >= part.t[0])
             limits = _with_constant(onward, onward.x(kind), value)
             low, high = min([low, *limits]), max([high, *limits])
         slack = _ROUNDING * abs(value)
         low, high = low - slack, high + slack
-        if part.draws is not None and low <= 0 <= high:
-            chosen = Choice(CONSTANT, (), ())
     else:
         local = found.p[where.first : where.last]
         value, low, high = fit(part.x(kind), part.y), float(local.min()), float(local.max())
@@ -77,6 +66,21 @@ def slope_of(curve: Curve, kind: Kind) -> Slope | None:
         value, min(low, value), max(high, value), window, kind, "t", chosen.name, chosen.others,
         where.begins, where.ends, curve.envelope, seeds, steady=where.steady,
     )  # fmt: skip
+
+
+def _with_log(curve: Curve, found: Grid, where: Stretch) -> tuple[Curve, Choice, Grid, Stretch] | None:
+    """The whole curve, or three decades of it, where a log factor predicts it: its local slopes never stand still.
+    Where a power could be said of a part, it has to predict better than any power does."""
+    for start in (curve.t[0], curve.t[-1] / _LONG):
+        whole = curve.part(curve.t >= start)
+        law, nodes = choose(replace(whole, draws=None), "power"), grid(whole, "power")
+        told = law.name == POWER_LOG or (POWER_LOG in law.others and not where.steady)
+        if told and law.error <= _WELL and nodes is not None:
+            law = replace(law, beyond_noise=whole.draws is not None)
+            late = 0 if law.name == POWER_LOG else (len(nodes.x) - 1) // 2
+            begins = "transient" if start > curve.t[0] else ""
+            return whole, law, nodes, Stretch(late, len(nodes.x) - 1, begins, curve.after)
+    return None
 
 
 def _law(curve: Curve, kind: Kind, found: Grid, where: Stretch) -> tuple[Curve, Choice]:
@@ -108,14 +112,20 @@ def _is(curve: Curve, kind: Kind) -> bool:
 
 def _interval(part: Curve, kind: Kind, found: Grid, chosen: Choice) -> tuple[float, float, float]:
     x = part.x(kind)
-    if part.draws is not None:
-        return _of_seeds(part, x, chosen)
     factors = chosen.factors or (0.0,)
-    value = fit(x, part.y - factors[0])
-    ends = [value]
+    value, ends = fit(x, part.y - factors[0]), list[float]()
+    if part.draws is not None:
+        value, *ends = _of_seeds(part, x, chosen)
+        if not chosen.beyond_noise:
+            return value, min(ends), max(ends)
+    ends.append(value)
+    late = x >= 0.5 * (x[0] + x[-1])
     for factor in factors:
-        nodes = found.y - (np.interp(found.x, x, factor) if isinstance(factor, np.ndarray) else 0.0)
-        ends += _local(nodes, found.x, kind)
+        if isinstance(factor, float) or chosen.name not in _PLAIN:
+            nodes = found.y - (np.interp(found.x, x, factor) if isinstance(factor, np.ndarray) else 0.0)
+            ends += _local(nodes, found.x, kind)
+        else:  # in doubt: what it would be, no more
+            ends += [fit(x[keep], (part.y - factor)[keep]) for keep in (late, ~late | late) if keep.sum() >= LEAST]
     width = _WIDER * (max(ends) - min(ends))
     return value, min(ends) - width, max(ends) + width
 
@@ -126,10 +136,11 @@ def _local(nodes: np.ndarray, x: np.ndarray, kind: Kind) -> list[float]:
     p = np.diff(nodes) / step
     found = [*p, *_limit(p, middle, kind)]
     falls = nodes[:-1] - nodes[1:]
-    if np.all(falls > 1e-9):  # g(t) − g(2t) = g(t)·(1 − exp(−fall)), and no cancellation
+    if len(p) >= LEAST and np.all(falls > 1e-9):  # g(t) − g(2t) = g(t)·(1 − exp(−fall)), and no cancellation
         without = nodes[:-1] + np.log(-np.expm1(-falls))
         d = np.diff(without) / step[:-1]
-        found += [*d[len(d) // 2 :], *_limit(d, middle[:-1], kind)]
+        if np.ptp(d[len(d) // 2 :]) <= np.ptp(p) + _ROUNDING * abs(p[-1]):  # where it has made the slopes no steadier,
+            found += [*d[len(d) // 2 :], *_limit(d, middle[:-1], kind)]  # no constant was in the way
     return [float(each) for each in found]
 
 

@@ -113,13 +113,13 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
     curvatures = np.geomspace(min(low, smooth), smooth, _CURVATURES)[:, None, None]
     unit = rounding.unit(setting.dtype)
     epsilon, size = float(optimum.rounding) * unit / rounding.U, _norm(optimum.hi)
+    stored = unit * size + math.sqrt(rounding.underflow(setting.dtype))
     relative = (rounding.STEP + problem.rows + _dimension(problem) - 1) * unit
     found: dict[str, np.ndarray] = {}
     with np.errstate(all="ignore"):  # runs that diverge
         distance = _distances(measured, "last", setting, t)
-        last = _apart(setting, kind, t, curvatures, (epsilon, unit * size, relative), distance)
-        if setting.dtype != "float64":  # θ0 itself is rounded
-            last = last + unit * _norm(problem.theta0)
+        start = unit * _norm(problem.theta0) if setting.dtype != "float64" else 0.0  # θ0 itself is rounded
+        last = _apart(setting, kind, t, curvatures, (epsilon, stored, relative, start), distance)
         for output in measured:
             own = unit * (size + _distances(measured, output, setting, t))
             moved = last if output == "last" else _of_output(output, last, t, own)
@@ -127,6 +127,7 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
                 floor = np.max(np.square(factor * moved), axis=0)
                 if quantity == "grad_norm2":  # ∇R itself was measured with that error
                     floor = np.maximum(floor, float(optimum.rounding) ** 2)
+                floor = np.where(t > 0, np.maximum(floor, rounding.underflow(setting.dtype)), floor)
                 found[f"{output}.{quantity}"] = _shared(floor)
     return found
 
@@ -164,18 +165,18 @@ def _apart(
     kind: str,
     t: np.ndarray,
     curvatures: np.ndarray,
-    rounded: tuple[float, float, float],
+    rounded: tuple[float, float, float, float],
     distance: np.ndarray,
 ) -> np.ndarray:
     """δ [λ, S, K] of the last iterate."""
-    epsilon, stored, relative = rounded
-    apart = np.zeros((len(curvatures), *distance.shape))
+    epsilon, stored, relative, start = rounded
+    apart = np.full((len(curvatures), *distance.shape), start)
     if kind == "Newton":
         adjacent = np.concatenate([[False], np.diff(t) == 1])
         before = np.where(adjacent, np.concatenate([distance[:, :1], distance[:, :-1]], axis=1), distance)
-        apart[:] = np.where(t > 0, (epsilon + setting["L"] * relative * before) / curvatures + stored, 0.0)
+        apart[:] = np.where(t > 0, (epsilon + setting["L"] * relative * before) / curvatures + stored, start)
         return apart
-    delta = np.zeros((len(curvatures), len(distance)))
+    delta = np.full((len(curvatures), len(distance)), start)
     flat = curvatures[:, :, 0]
     for k in range(1, len(t)):
         steps = int(t[k] - t[k - 1])
@@ -233,7 +234,7 @@ def _distances(measured: Measured, output: str, setting: Setting, t: np.ndarray)
     some = next(iter(measured.values()))
     shape = np.asarray(some["grad_norm2"]).shape
     if "dist2" in measured.get(output, {}):
-        return np.sqrt(np.asarray(measured[output]["dist2"], dtype=float))
+        return np.asarray(np.sqrt(np.asarray(measured[output]["dist2"], dtype=float)))
     return np.full(shape, setting.known["D"].value if "D" in setting.known else 0.0)
 
 
@@ -241,7 +242,7 @@ def _shared(floor: np.ndarray) -> np.ndarray:
     """[S, K], or [K] where the seeds' floors are about alike; 0 where nothing is finite any more."""
     floor = np.where(np.isfinite(floor), floor, 0.0)
     largest = floor.max(axis=0)
-    return largest if bool((floor * _ALIKE >= largest).all()) else floor
+    return np.asarray(largest if bool((floor * _ALIKE >= largest).all()) else floor)
 
 
 def _mu(setting: Setting) -> float:

@@ -111,11 +111,11 @@ def inapplicable(theorem: Theorem, trace: Trace) -> str | None:
     from above); an estimate is a guess. Last come the monitors: what the measured points say of the constants.
     """
     setting = trace.setting
-    spoken = {theorem.quantity, theorem.given} & _OF_MINIMISERS.keys()
+    spoken = [words for name, words in _OF_MINIMISERS.items() if name in (theorem.quantity, theorem.given)]
     if "certified stationary point" in setting.traits and spoken:
         return (
-            f"it speaks of {_OF_MINIMISERS[min(spoken, key=str)]}, and what is certified here is a stationary point θ̄: "
-            "R(θ̄) need not be R*, nor θ̄ a minimiser"
+            f"it speaks of {spoken[0]}, and what is certified here is a stationary point, no minimiser: "
+            "R there need not be R*"
         )
     for assumption in theorem.assumes:
         try:

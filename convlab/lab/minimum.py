@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from convlab.core.problem import Problem
+from typing import TYPE_CHECKING
+
 from convlab.core.setting import Known
+
+if TYPE_CHECKING:
+    from convlab.core.problem import Problem
 
 
 def told(problem: Problem) -> str:
     """Lines for a reader.
 
     >>> from convlab.problems.huber import huber
-    >>> print(told(huber()))
+    >>> print(told(huber(kink=0.25)))
     R* = 0 exactly; theta* without error
-    D = 1 exactly; R(theta0) - R* in [0.094999999999999987, 0.095000000000000001]
+    D = 1 exactly; R(theta0) - R* = 0.21875 exactly
     closed form: x* = 0 and f* = 0 exactly
     """
     optimum = problem.optimum

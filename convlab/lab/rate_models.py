@@ -20,7 +20,7 @@ seeds, drawn anew, explain. Source: THEORY.md, section 9.6, which this makes pre
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,12 +54,14 @@ class Law:
 @dataclass(frozen=True)
 class Choice:
     """The law that is taken, the names of those that are not distinguishable from it, and the factors of all these;
-    ``error`` is that of the best one's prediction."""
+    ``error`` is that of the best one's prediction; ``beyond_noise`` of a random curve that no law predicts within its
+    noise, so that it was judged as a deterministic one."""
 
     name: str
     others: tuple[str, ...]
     factors: tuple[np.ndarray | float, ...]
     error: float = math.inf
+    beyond_noise: bool = False
 
 
 def choose(curve: Curve, kind: Kind) -> Choice:
@@ -77,8 +79,13 @@ def choose(curve: Curve, kind: Kind) -> Choice:
     laws.append(Law(_NAMES[other][0], _miss(curve, other, train, 0.0)))
     range_ = float(x[-1] - x[0]) if kind == "power" else math.inf
     if curve.draws is not None:
-        return _within_noise(laws, kind, range_)
-    for delta in (None, *_TRANSIENTS[kind]):
+        if any(law.error <= _SIGMAS for law in laws):
+            return _within_noise(laws, kind, range_)
+        return replace(choose(replace(curve, draws=None), kind), beyond_noise=True)
+    if laws[0].error <= _EXACT:
+        return Choice(plain, (), (0.0,), laws[0].error)
+    rivals = any(law.error <= _ALIKE * laws[0].error for law in laws[1:])  # else a transient could change nothing
+    for delta in (None, *(_TRANSIENTS[kind] if rivals else ())):
         for constant in (False, True):
             if constant or delta is not None:
                 laws.append(Law(*_with_more(curve, kind, train, delta, constant)))
@@ -86,8 +93,9 @@ def choose(curve: Curve, kind: Kind) -> Choice:
 
 
 def log_factors(curve: Curve) -> list[np.ndarray]:
-    """ln of each log factor (c + ln t)^(±1) over a curve."""
-    return _factors(curve, "power")
+    """ln of the log factors (c + ln t)^(±1), c = 0, 1, 2, over a curve: those of theorems."""
+    logs = np.log(curve.t)
+    return [q * np.log(c + logs) for q in _POWERS["power"] for c in (0.0, 1.0, 2.0) if c + logs[0] > 0]
 
 
 def _factors(curve: Curve, kind: Kind) -> list[np.ndarray]:

@@ -35,6 +35,11 @@ def unit(dtype: str) -> float:
     return _PRECISIONS.get(dtype, _PRECISIONS["float64"])[0]
 
 
+def underflow(dtype: str) -> float:
+    """The size below which squares underflow in a precision."""
+    return _PRECISIONS.get(dtype, _PRECISIONS["float64"])[1]
+
+
 def least(trace: Trace) -> float:
     """The size below which squares underflow."""
     return _precision(trace)[1]

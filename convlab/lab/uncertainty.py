@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convlab.core.problem import Problem
 from convlab.core.trace import Trace
+
+if TYPE_CHECKING:
+    from convlab.core.problem import Problem
 
 _ENDS = 8 * 2.0**-53  # of R*: what rounding its two ends outwards may add, at most two units in the last place each
 

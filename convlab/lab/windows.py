@@ -100,7 +100,7 @@ def without_plateau(curve: Curve, kind: Kind) -> Curve:
     for _ in range(4):  # cut, the rest has a finer grid
         found = grid(curve, kind)
         end = len(found.p) if found is not None else 0
-        before = _before_plateau(found) if found is not None else 0
+        before = _before_plateau(curve, found) if found is not None else 0
         if found is None or before == end or before < 1:
             break
         curve = replace(curve.part(curve.x(kind) <= found.x[before]), after="plateau")
@@ -120,7 +120,7 @@ def stretch(curve: Curve, kind: Kind, found: Grid) -> Stretch:
     moves = {span: _movement(curve, found, *span) for span in spans}
     seen = [span for span in spans if moves[span][1] <= _TWICE * _NO_LAW * abs(float(np.median(p[slice(*span)])))]
     seen = seen or spans  # of noise alone no movement is seen
-    least = min(moves[i, j][0] for i, j in seen if j - i == LEAST) if any(j - i == LEAST for i, j in seen) else 0.0
+    least = min(moves[span][0] for span in seen)
     fits = []
     for i, j in seen:
         (move, _), around = moves[i, j], abs(float(np.median(p[i:j])))
@@ -161,20 +161,42 @@ def _slope_row(found: Grid, first: int, last: int) -> np.ndarray:
     return np.asarray(centred @ found.weights[first : last + 1] / np.sum(centred**2))
 
 
-def _before_plateau(found: Grid) -> int:
+def _before_plateau(curve: Curve, found: Grid) -> int:
     """How many steps come before a plateau: a tail that falls at less than a fifth of the pace before it, ever slower
     or not at all, and by less than a factor of e^(1/2) altogether. A slow law after a fast transient is none."""
-    p, spread = found.p, found.spread
-    fastest = float(-(p + 2 * spread).min(initial=0.0))
-    slow = -(p - 2 * spread) < _FLAT * fastest
+    p = found.p
+    if curve.draws is not None:
+        return _before_noise_plateau(curve, found)
+    fastest = float(-p.min(initial=0.0))
     end = len(p)
-    while end > 0 and slow[end - 1] and abs(p[end - 1]) < _FLAT * fastest:
+    while end > 0 and abs(p[end - 1]) < _FLAT * fastest:
         end -= 1
     if fastest <= 0 or end == len(p) or float(found.y[end] - found.y[-1]) > _FALLS:
         return len(p)
-    tail = -p[end:]
-    goes_on = len(tail) >= LEAST and tail[-1] > 0.5 * max(tail[0], 0.0) and tail[-1] > 2 * spread[-1]
+    goes_on = len(p) - end >= LEAST and p[-1] < 0.5 * min(p[end], 0.0) < 0
     return len(p) if goes_on else end
+
+
+def _before_noise_plateau(curve: Curve, found: Grid) -> int:
+    """The same of a random curve, whose single steps are noise: of tails of three steps and more the longest that on
+    the whole falls so slowly, and surely so."""
+    assert curve.draws is not None
+    size = len(found.p)
+
+    def slope(first: int, last: int) -> tuple[float, float]:
+        row = _slope_row(found, first, last)
+        return float(row @ curve.y), float(np.std(curve.draws @ row)) if curve.draws is not None else 0.0
+
+    paces = [slope(i, i + LEAST) for i in range(size - LEAST + 1)]
+    fastest = max((-(value + _SIGMAS * sigma) for value, sigma in paces), default=0.0)
+    if fastest <= 0:
+        return size
+    for first in range(1, size - LEAST + 1):
+        value, sigma = slope(first, size)
+        falls = float(found.y[first] - found.y[-1])
+        if _SIGMAS * sigma - value < _FLAT * fastest and falls < _FALLS and abs(value) < _SIGMAS * sigma:
+            return first
+    return size
 
 
 def _why_it_ends(curve: Curve, p: np.ndarray, last: int) -> str:

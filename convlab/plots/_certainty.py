@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from convlab.core.results import Results
 from convlab.plots import _axes as ax
+from convlab.plots import _curves as data
 from convlab.plots._bounds import Bound
 from convlab.plots._layout import Entry, Line
 from convlab.plots._style import SHARED, SMALL
@@ -23,7 +24,12 @@ _MOST = 2  # problems whose R* is told in a figure
 
 
 def interval(panel: Axes, results: Results, quantity: str) -> bool:
-    """Dot the part of the axes that is narrower than what R* (for ‖θ − θ*‖², θ*) is known to. True if there is one."""
+    """Dot the part of the axes that is narrower than what R* (for ‖θ − θ*‖², θ*) is known to. True if there is one.
+
+    Where R* is known from one side alone the axis is not called a gap, and nothing is dotted.
+    """
+    if data.least(results) == "bounded":
+        return False
     low, high = panel.get_ylim()
     width = min(max((trace.error.get(quantity, 0.0) for trace in results.traces), default=0.0), high)
     if not width > low:

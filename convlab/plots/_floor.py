@@ -73,13 +73,7 @@ def _label(axes: Axes, time: TimeAxis, curve: Curve, low: float, high: float) ->
         return
     side = "right" if time.fraction(axes, float(curve.t[k])) > 0.3 else "left"
     place = (float(time.at(curve.t[k : k + 1])[0]), float(curve.floor[k]))
-    look = {"fontsize": TINY, "color": "#666666", "zorder": 4}
     axes.annotate(
-        "rounding floor",
-        place,
-        xytext=(-4 if side == "right" else 4, -3),
-        textcoords="offset points",
-        va="top",
-        ha=side,
-        **look,
-    )
+        "rounding floor", place, xytext=(-4 if side == "right" else 4, -3), textcoords="offset points",
+        va="top", ha=side, fontsize=TINY, color="#666666", zorder=4,
+    )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -17,10 +16,10 @@ from convlab.plots._style import INK
 WINDOW, LEFT_OUT = "#D6E8F5", "#B4B4B4"
 
 
-def draw(figure: Figure, results: Results, verdict: Verdict, label: str) -> Axes:
+def draw(table: Axes, place: tuple[float, float, float, float], results: Results, verdict: Verdict) -> None:
     """ln of the measured quantity against ln t (t, where the slope is one per step), without ticks; the window shaded,
-    points outside of it grey."""
-    panel = figure.add_axes((0.9, 0.1, 0.05, 0.05), label=label)
+    points outside of it grey. ``place`` is left, bottom, width and height as shares of the table's axes."""
+    panel = table.inset_axes(place)
     slope = verdict.slope
     assert slope is not None
     t, log_value = _measured(results, verdict)
@@ -37,7 +36,6 @@ def draw(figure: Figure, results: Results, verdict: Verdict, label: str) -> Axes
     panel.margins(0.06, 0.1)
     for spine in panel.spines.values():
         spine.set_visible(False)
-    return panel
 
 
 def entries() -> list[Entry]:

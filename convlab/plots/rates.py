@@ -53,10 +53,13 @@ def plot(results: Results) -> Figure:
         figure, axes = layout.sheet(len(units), columns=1)
         lines = max(_lines(figure, results, verdict) for verdict in ruled)
         row = ROW + LINE * max(0, lines - 2)
-        curves: list[list[Axes]] = []
+        inside = float(figure.get_figwidth()) - TEXTS - NUMBERS - CLAIMS - CURVES - layout.EDGE
         for panel, (unit, found) in zip(axes, units.items(), strict=True):
             _panel(results, panel, found, unit + (", relative" if unit in relative else ""))
-            curves.append([sparklines.draw(figure, results, v, f"{unit} {row}") for row, v in enumerate(found)])
+            left, across = 1 + (NUMBERS + CLAIMS) / inside, CURVES / inside
+            for k, verdict in enumerate(found):
+                place_of = (left, 1 - (k + 0.92) / len(found), across, 0.84 / len(found))
+                sparklines.draw(panel, place_of, results, verdict)
         rulings = [ruling for ruling in RULINGS if any(v.ruling == ruling for v in ruled)]
         entries: list[layout.Entry] = [(_dot(RULING_COLOURS[r]), f"measured, with its interval ({r})") for r in rulings]
         demanded = any(v.slope is not None and v.slope.may_be_demanded for v in ruled)
@@ -69,14 +72,9 @@ def plot(results: Results) -> Figure:
 
         def place(bottom: float, height: float) -> None:
             wide, top = float(figure.get_figwidth()), bottom + tall
-            for panel, count, small in zip(axes, counts, curves, strict=True):
+            for panel, count in zip(axes, counts, strict=True):
                 top -= ABOVE + count * row
-                inside = wide - TEXTS - NUMBERS - CLAIMS - CURVES - layout.EDGE
                 panel.set_position((TEXTS / wide, top / height, inside / wide, count * row / height))
-                left = (wide - CURVES - layout.EDGE) / wide
-                for k, curve in enumerate(small):
-                    bottom = top + (count - 1 - k + 0.08) * row
-                    curve.set_position((left, bottom / height, CURVES / wide, 0.84 * row / height))
                 top -= BELOW
 
         layout.finish(figure, axes, layout.header(results)[:2], entries, tall=tall, place=place)

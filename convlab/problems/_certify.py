@@ -20,6 +20,7 @@ from convlab.problems._singular import singular_range as singular_range  # the l
 
 Array = npt.NDArray[np.float64]
 U = 2.0**-53  # unit roundoff
+_NUMBERS = 1 << 20  # of a table that are weighted at once
 SAFE = 1.01  # for the rounding of an error bound that is itself evaluated in float64
 
 
@@ -131,7 +132,11 @@ def _gradient(A: Array, ridge: float, theta: Array) -> Array:
 
 def _hessian(A: Array, ridge: float, theta: Array) -> Array:
     p = sigmoid(-(A @ theta))
-    return np.asarray((A * (p * (1.0 - p))[:, None]).T @ A / len(A) + ridge * np.eye(A.shape[1]))
+    weights, size = p * (1.0 - p), max(1, _NUMBERS // A.shape[1])
+    total = np.zeros((A.shape[1], A.shape[1]))
+    for rows in (slice(low, low + size) for low in range(0, len(A), size)):  # no second table of a large one
+        total += (A[rows] * weights[rows, None]).T @ A[rows]
+    return np.asarray(total / len(A) + ridge * np.eye(A.shape[1]))
 
 
 def _solve(H: Array, g: Array) -> Array | None:

@@ -13,7 +13,7 @@ from convlab.problems import _double as dd
 from convlab.problems._certify import SAFE, Certified, U, doubled_rounding, length
 from convlab.problems._enclosure import Between, doubled, exactly
 from convlab.problems._relations import relations
-from convlab.problems._singular import singular_range
+from convlab.problems._singular import singular_range, thin
 
 Array = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def least_squares_minimiser(X: Array, y: Array, ridge: float) -> Certified | str
     used = np.any(X != 0.0, axis=0)  # a column of zeros moves nothing: its θ_j stays 0
     if not used.all():
         return _without_zeros(X, y, ridge, used)
-    left, values, right = np.linalg.svd(X, full_matrices=False)
+    left, values, right = thin(X)
     margin = (n + d + 10) * U * float(values[0])
     rank = int(np.sum(values > 2.0 * margin))
     least = singular_range(X, rank)[0] if rank else 0.0

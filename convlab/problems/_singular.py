@@ -10,6 +10,7 @@ Source of the method: S. M. Rump, BIT Numer. Math. 51 (2011).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ Array = npt.NDArray[np.float64]
 U = 2.0**-53
 _SAFE = 1.0 + 2.0**-20  # for the rounding of the error bounds themselves
 _BLOCKS = 64
+_LARGE = 1 << 22  # numbers of a matrix that is not taken as a whole
 
 
 def singular_range(X: Array, rank: int | None = None) -> tuple[float, float]:
@@ -29,7 +31,7 @@ def singular_range(X: Array, rank: int | None = None) -> tuple[float, float]:
     k = math.frexp(float(np.abs(X).max()))[1]
     Y = np.ldexp(X if n >= d else X.T, -k)
     r = d if rank is None else rank
-    V = np.asarray(np.linalg.svd(Y, full_matrices=False)[2].T)
+    V = thin(Y)[2].T
     AV, error = _product(Y, V)
     _, high = _ends(AV, error)
     defect = _orthogonality(V)
@@ -41,14 +43,37 @@ def singular_range(X: Array, rank: int | None = None) -> tuple[float, float]:
     return math.ldexp(least * (1.0 - 4 * U), k), math.ldexp(largest * (1.0 + 4 * U), k)
 
 
+def thin(X: Array) -> tuple[Array, Array, Array]:
+    """(U, s, Vᵀ), the thin singular value decomposition of X.
+
+    Of a large tall X by the triangular factor of its QR decomposition, blocks of rows one after the other: as stable,
+    some ten times as fast, and in little more room than U takes. There a u_i with s_i = 0 is 0.
+    """
+    n, d = X.shape
+    if n * d <= _LARGE or n < 4 * d:
+        left, s, right = np.linalg.svd(X, full_matrices=False)
+        return np.asarray(left), np.asarray(s), np.asarray(right)
+    factor = np.zeros((0, d))
+    for rows in _blocks(X):
+        factor = np.linalg.qr(np.concatenate([factor, rows]), mode="r")
+    _, s, right = np.linalg.svd(factor)
+    return X @ (right.T / np.where(s > 0.0, s, np.inf)), np.asarray(s), np.asarray(right)
+
+
+def _blocks(X: Array) -> Iterator[Array]:
+    """The rows of X, some at a time."""
+    size = max(2 * X.shape[1], _LARGE // (4 * X.shape[1]))
+    return (X[low : low + size] for low in range(0, len(X), size))
+
+
 def _gamma(terms: int) -> float:
     return terms * U / (1.0 - terms * U) * _SAFE
 
 
 def _product(X: Array, V: Array) -> tuple[Array, Array]:
     """X V, and a bound on the norm of each column's rounding error."""
-    spread = np.abs(X) @ np.abs(V)
-    return X @ V, _gamma(X.shape[1]) * np.linalg.norm(spread, axis=0) * _SAFE * (1.0 + X.shape[0] * U) + 2.0**-500
+    spread2 = sum(np.square(np.abs(rows) @ np.abs(V)).sum(axis=0) for rows in _blocks(X))
+    return X @ V, _gamma(X.shape[1]) * np.sqrt(spread2) * _SAFE * (1.0 + X.shape[0] * U) + 2.0**-500
 
 
 def _ends(A: Array, error: Array) -> tuple[float, float]:

@@ -111,7 +111,7 @@ def minimiser(A: Array, b: Array, s: float) -> tuple[Certified, Array] | None:
     weights, largest = _weights(A, b, s, point)
     best, slope = point, dd.columns_times(A, weights)[0]
     for _ in range(40):
-        point = dd.add(best, dd.pair(-np.linalg.solve(H, slope)))
+        point = dd.add(best, dd.pair(np.asarray(-np.linalg.solve(H, slope))))
         weights, top = _weights(A, b, s, point)
         again = dd.columns_times(A, weights)[0]
         if not np.linalg.norm(again) < 0.5 * np.linalg.norm(slope):

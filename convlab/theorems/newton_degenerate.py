@@ -59,12 +59,12 @@ THEOREM = Theorem(
     assumes=(
         FULL_STEP,
         EXACT,
-        Assumption("L = (p-1) D^(p-2) and initial_gap = D^p/p for one and the same p", _of_one_power),
         Assumption(
             "the risk |theta|^p/p, the problem 'power'",
             lambda setting: setting.problem == "power",
             finding=lambda setting: f"the problem is '{setting.problem}'",
         ),
+        Assumption("L = (p-1) D^(p-2) and initial_gap = D^p/p for one and the same p", _of_one_power),
     ),
     output="last",
     quantity="gap",

@@ -36,13 +36,15 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(WORKS)}; all if none is named")
-    parser.add_argument("--rounds", type=int, default=5, help="of every contender in turn (5)")
+    parser.add_argument("--rounds", type=int, help="of every contender in turn (5; 2 with --quick)")
     parser.add_argument("--quick", action="store_true", help="small sizes, to try it: into runs/benchmarks")
     parser.add_argument("--out", type=Path, help="folder (results/benchmarks)")
     parser.add_argument("--only-write", action="store_true", help="measure nothing; table, figure and pages anew")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--cores", type=int, default=0, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.rounds is None:
+        chosen.rounds = 2 if chosen.quick else 5
     unknown = [name for name in chosen.works if name not in WORKS]
     if unknown or chosen.rounds < 1:
         told = f"no work is called '{unknown[0]}'" if unknown else "--rounds must be at least 1"
@@ -65,7 +67,8 @@ def main() -> None:
 def _run(names: list[str], rounds: int, quick: bool, out: Path) -> None:
     everything = _cores()
     for name in names:
-        for cores in dict.fromkeys(each or everything for each in WORKS[name]):
+        counts = [each or everything for each in WORKS[name]]
+        for cores in dict.fromkeys(counts[-1:] if quick else counts):
             key = f"{name}, {cores} core{'s' if cores > 1 else ''}"
             print(f"{key}:", flush=True)
             found = _in_a_process(name, cores, rounds, quick)

@@ -6,6 +6,7 @@ iterations; what that costs is seen here. Its benchmark is as small as can be: o
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -115,6 +116,7 @@ def _benchopt(ours: Ours) -> Callable[[], Any]:
     """Points at ratios like convlab's, and a run that ends at the first of them beyond the horizon."""
     package("benchopt")
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     steps, points = ours.steps[-1], 57
     numbers = {"ridge": RIDGE, "step_size": STEP_SIZE, "growth": steps ** (1 / (points - 2))}
     for name, text in FILES.items():

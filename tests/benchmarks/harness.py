@@ -89,6 +89,8 @@ def agree_exactly(ours: Any, theirs: Any, what: str, rounding: float = 0.0) -> s
     off = float(np.max(apart / np.maximum(np.abs(one), np.finfo(float).tiny)))
     if not off <= EXACT:
         raise DisagreementError(f"{what}: off by {off:.1e} relative")
+    if off == 0:
+        return f"{what}: equal{' but for rounding' if rounding else ''}"
     return f"{what}: {off:.0e} relative"
 
 

@@ -18,7 +18,7 @@ _LOOSE = {"contract", "nsz", "arcp", "nnan", "ninf", "reassoc"}
 _HIGH, _LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # ln 2 = their sum
 
 
-@numba.njit(fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(fastmath=True, error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
 def _risk(X, y, theta, ridge):  # type: ignore[no-untyped-def]
     n, d = X.shape
     risk, squares = 0.0, 0.0
@@ -33,7 +33,7 @@ def _risk(X, y, theta, ridge):  # type: ignore[no-untyped-def]
     return risk / n + ridge / 2 * squares
 
 
-@numba.njit(fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(fastmath=True, error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
 def sgd_run(X, y, steps, step_size, ridge, size, at, seed, risks):  # type: ignore[no-untyped-def]
     """One run of minibatch SGD with ``size`` rows a step, drawn with replacement."""
     np.random.seed(seed)  # noqa: NPY002 - the generator that numba compiles
@@ -66,14 +66,14 @@ def sgd_run(X, y, steps, step_size, ridge, size, at, seed, risks):  # type: igno
             k += 1
 
 
-@numba.njit  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def sgd_runs(X, y, steps, sizes, ridge, size, at, risks):  # type: ignore[no-untyped-def]
     """Run after run: ``risks`` is [runs, checkpoints], ``sizes`` the step size of each."""
     for run in range(len(sizes)):
         sgd_run(X, y, steps, sizes[run], ridge, size, at, run, risks[run])
 
 
-@numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def sgd_runs_parallel(X, y, steps, sizes, ridge, size, at, risks):  # type: ignore[no-untyped-def]
     for run in numba.prange(len(sizes)):
         sgd_run(X, y, steps, sizes[run], ridge, size, at, run, risks[run])

@@ -25,7 +25,7 @@ def work(quick: bool, cores: int) -> Work:
     axes: dict[str, dict[str, list[Any]]] = {}
     contenders: list[Contender] = []
     for axis, cells in _cells(less).items():
-        values = list(cells)[: 3 if quick else None]
+        values = list(cells)[: 2 if quick else None]
         names = [f"convlab, {axis} = {value:,}" for value in values]
         rivals = [f"numba, {axis} = {value:,}" for value in values if axis not in ("T", "runs")]
         axes[axis] = {"values": values, "convlab": names, "numba": rivals}

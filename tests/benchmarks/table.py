@@ -28,6 +28,8 @@ def show(record: Mapping[str, Any]) -> None:
             continue
         screen.print(_contenders(work))
     screen.print(Text("\nGoals", style="bold"))
+    if any(work.get("quick") for work in record["works"].values()):
+        screen.print("Small sizes, to try it: fixed costs dominate, and the verdicts say nothing.")
     screen.print(_goals(record))
 
 

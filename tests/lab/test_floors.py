@@ -171,13 +171,11 @@ def test_the_floor_bounds_what_rounding_did_to_a_run_and_not_by_far(case: str, d
 
 
 def test_shorter_steps_end_on_a_higher_floor_than_one_number_says() -> None:
-    """η‖∇R‖ below u‖θ*‖ moves no point: with η = 0.05/L a run stops where ‖∇R‖ ≈ u‖θ*‖/η, above the old ε."""
-    name, build, method, horizon, _ = METHODS["least squares, short steps"]
-    trace = run(
-        {"name": name, **TABLES[name]}, [{"name": method, **build(*of(name))}], horizon=horizon, dtype="float32"
-    )[0]
-    end, flat = trace.measured["last"]["gap"][0, -1], float(trace.floor["gap"])
-    assert flat < end <= trace.floor_of("gap")[0, -1] < 100 * flat
+    """η‖∇R‖ below u‖θ*‖ moves no point: with η = 0.005/L a run stops where ‖∇R‖ ≈ u‖θ*‖/η, far above ε."""
+    name, step = "least_squares", 0.005 / of("least_squares")[0]
+    trace = run({"name": name, **TABLES[name]}, [{"name": "gd", "step_size": step}], horizon=20_000, dtype="float32")[0]
+    end, flat, exactly = trace.measured["last"]["gap"][0, -1], trace.floor["gap"], math.exp(-2 * 20_000 * 0.005 / 5)
+    assert exactly < 1e-6 * flat < flat < end <= trace.floor_of("gap")[0, -1] < 1000 * flat
 
 
 def test_the_floor_of_an_average_grows_with_its_own_roundings() -> None:
@@ -198,26 +196,29 @@ def test_the_floor_of_an_average_grows_with_its_own_roundings() -> None:
     assert optimum is not None
     floor = np.sqrt(trace.floor_of("dist2", average)[0])
     assert floor[-1] == pytest.approx(2.0**-24 * float(np.linalg.norm(optimum.hi)) * 2000, rel=0.1)
-    assert floor[-1] > 20 * np.sqrt(trace.floor_of("dist2")[0, -1])
+    assert floor[-1] > 10 * np.sqrt(trace.floor_of("dist2")[0, -1])
     assert np.all(np.diff(floor[trace.t >= 100]) > 0)
 
 
-@pytest.mark.parametrize("step_size", ["0.05/L_max", "1/(mu*(t+20))"])
-def test_the_floor_of_stochastic_runs(step_size: str) -> None:
+@pytest.mark.parametrize(
+    ("step_size", "outputs"),
+    [("0.05/L_max", ("last",)), ("1/(mu*(t+20))", ("last", "average(0..T-1)", "weighted_average(t+1)"))],
+)
+def test_the_floor_of_stochastic_runs(step_size: str, outputs: tuple[str, ...]) -> None:
     """The same rows in single and in double precision: the difference is below the floor of each seed."""
-    outputs = ("last", "average(0..T-1)", "weighted_average(t+1)")
     problem, optimizer = {"name": "least_squares", **TABLES["least_squares"]}, {"name": "sgd", "step_size": step_size}
     double, single = (
-        run(problem, [optimizer], horizon=5000, seeds=3, dtype=dtype, outputs=outputs)[0]
+        run(problem, [optimizer], horizon=2000, seeds=3, dtype=dtype, outputs=outputs)[0]
         for dtype in ("float64", "float32")
     )
     for output in outputs:
         for quantity in QUANTITIES:
-            seen = np.abs(np.sqrt(single.measured[output][quantity]) - np.sqrt(double.measured[output][quantity]))
-            floor = np.sqrt(single.floor_of(quantity, output))
+            roots = (np.sqrt(trace.measured[output][quantity][:, 1:]) for trace in (single, double))
+            seen = np.abs(next(roots) - next(roots))
+            floor = np.sqrt(single.floor_of(quantity, output))[:, 1:]
             assert np.all(seen <= floor)
-            assert (seen / floor).max() >= 1e-4
-            assert floor[:, -1].max() < 0.1  # it says something: the measured roots are of that size
+            assert (seen / floor).max() >= 1e-3
+            assert np.sqrt(double.floor_of(quantity, output)).max() < 1e-7 * floor.max()
 
 
 # --- the recursion itself ---
@@ -260,5 +261,5 @@ def test_without_a_method_that_is_understood_one_number_serves() -> None:
 
 
 def test_a_run_that_diverges_has_no_infinite_floor() -> None:
-    found = along(gradient_setting(1e9, L=1.0, mu=0.1), [0, 10, 10**6], 1e200, exact("least_squares").problem)
+    found = along(gradient_setting(1e9, L=1.0, mu=0.1), [0, 10, 10**6], 1e150, exact("least_squares").problem)
     assert all(np.isfinite(floor).all() for floor in found.values())

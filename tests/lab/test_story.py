@@ -25,6 +25,7 @@ from convlab.lab.evidence import deciding, evidence, flips
 from convlab.lab.judge import judge
 from convlab.lab.limits import mean_limits
 from convlab.lab.plain_math import plain
+from convlab.lab.points import asked_with
 from convlab.lab.story import Story, chosen, story
 from tests.experiments.committed import results_of
 
@@ -258,6 +259,7 @@ def shown(found: Story, verdict: Verdict) -> str:
 
 def _agrees(theorem: Theorem, traces: list[Trace], verdict: Verdict) -> None:
     """What the story recomputes is what the judge said."""
+    traces = asked_with(theorem, traces, verdict.delta)
     found = evidence(theorem, traces, verdict)
     point = deciding(theorem, verdict, found)
     if point is None or verdict.worst_ratio is None:
@@ -265,7 +267,9 @@ def _agrees(theorem: Theorem, traces: list[Trace], verdict: Verdict) -> None:
         return
     if verdict.ruling == "holds":
         assert math.exp(point.log_ratio) == pytest.approx(verdict.worst_ratio, rel=1e-9)
-    if verdict.ruling == "inconclusive" and point.seeds:
+    if verdict.ruling == "inconclusive" and point.seeds and theorem.sense == "probability":
+        assert f"the {1 - traces[0].setting['delta']:g}-quantile of {point.seeds} seeds" in verdict.why
+    elif verdict.ruling == "inconclusive" and point.seeds:
         limit = point.high / math.exp(point.log_bound)
         assert f"the 99% simultaneous limit of the mean is {limit:.4f}× the bound" in verdict.why
     assert changes(theorem, verdict, traces, found, traces[0])

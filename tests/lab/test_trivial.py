@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from toys import ruled, setting_of, theorem_of, trace_of
 
+from convlab.cli.tables import ruling_text
+from convlab.core.results import Results
 from convlab.core.setting import Hyper, Setting
 from convlab.core.verdict import Verdict
+from convlab.lab import docket, pages
+from convlab.lab.story import story
 from convlab.lab.trivial import log_trivial
 from tests.running import run
 
@@ -117,3 +123,22 @@ def test_a_vacuous_bound_holds_and_says_so() -> None:
     assert not none.vacuous.any()
     broken = verdict_of([70, 80, 75, 74, 73], 70.0)  # it is violated first, and vacuous as well
     assert (broken.ruling, broken.all_vacuous) == ("violated", True)
+
+
+def test_tables_pages_and_stories_say_where_a_bound_is_vacuous(tmp_path: Path) -> None:
+    theorem = theorem_of(lambda setting, t: 70 / t)
+    trace = replace(trace_of([0, 1, 2, 5, 10], [7, 6, 5, 4, 3], with_step(0.5)), label="gd")
+    partly = replace(theorem, log_bound=lambda setting, t: math.log(69.9 / t))
+    for stated, everywhere in ((theorem, True), (partly, False)):
+        verdict = ruled(stated, trace)
+        results = Results("name", "A title", "trajectory", (trace,), (verdict,))
+        told = "\n".join(line for _, lines in story(results, stated, verdict).sections for line in lines)
+        where = "4 of 4 points, from t = 1 to 10" if everywhere else "3 of 4 points, from t = 1 to 5"
+        assert f"vacuous at {where}: the bound is no less than initial_gap, which every such run obeys" in told
+        assert ("vacuous" in ruling_text(verdict).plain) == everywhere
+        assert ("**holds**, vacuous" in pages.page(results)) == everywhere
+        table, _ = docket.write_tables(results, tmp_path)
+        with open(table, newline="", encoding="utf-8") as file:
+            (row,) = csv.DictReader(file)
+        assert row["vacuous"] == ("4 of 4" if everywhere else "3 of 4")
+        assert row["delta"] == ""
