@@ -40,7 +40,7 @@ from convlab.lab import rounding
 
 _GRADIENT = frozenset({"gradient step", "proximal gradient step"})
 _MOMENTUM = frozenset({"Nesterov step", "accelerated proximal gradient step", "heavy-ball step"})
-_NEWTON = frozenset({"Newton step"})
+_NEWTON = "full Newton step"
 _CURVATURES = 33  # between mu and L, evenly in their logarithm
 _FLATTEST = 1e-12  # of L, where no mu is known
 _STORED = {"gradient": 1.0, "momentum": 5.0}  # roundings of points in one step
@@ -153,9 +153,9 @@ def _steps(setting: Setting) -> bool:
 
 
 def _kind(setting: Setting) -> str | None:
-    if not _steps(setting):
-        return "Newton" if _NEWTON & setting.traits else None
-    if "smooth" not in setting.traits and "smooth plus simple" not in setting.traits:
+    if _NEWTON in setting.traits:
+        return "Newton"
+    if not _steps(setting) or not {"smooth", "smooth plus simple"} & setting.traits:
         return None
     return "gradient" if _GRADIENT & setting.traits else "momentum" if _MOMENTUM & setting.traits else None
 

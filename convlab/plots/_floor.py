@@ -26,8 +26,8 @@ def near(curve: Curve) -> np.ndarray:
     return np.asarray(curve.floor[here]) if varies(curve) else np.zeros(0)
 
 
-def draw(axes: Axes, time: TimeAxis, curves: Sequence[Curve]) -> bool:
-    """A thin line for each floor that comes near its curve; grey below what is a floor of all. True if there is one."""
+def draw(axes: Axes, time: TimeAxis, curves: Sequence[Curve]) -> set[str]:
+    """A thin line for each floor near its curve, and grey below what is a floor of all. The marks for a legend."""
     low, high = axes.get_ylim()
     seen = [c for c in curves if near(c).size and bool(((c.floor > low) & (c.floor < high)).any())]
     for curve in seen:
@@ -43,11 +43,11 @@ def draw(axes: Axes, time: TimeAxis, curves: Sequence[Curve]) -> bool:
             label="_floor",
         )
     if not seen:
-        return False
+        return set()
     x, least = _least(curves)
     axes.fill_between(time.at(x), low, np.maximum(least, low), color=ZONE, alpha=0.9, linewidth=0, zorder=0.5)
     _label(axes, time, seen[0], low, high)
-    return True
+    return {"floors", "floor"} if bool((least > low).any()) else {"floors"}
 
 
 def _least(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:

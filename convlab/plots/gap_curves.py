@@ -73,7 +73,7 @@ def _panel(results: Results, panel: Axes, quantity: str) -> tuple[list[Curve], s
     ax.vertical(panel, low, high, ax.symbol(quantity, sweep, average, data.least(results)))
     flat = [curve for curve in curves if not floors.varies(curve)]
     marks = {"floor"} if ax.floor_zone(panel, flat) else set()
-    marks |= {"floor", "floors"} if floors.draw(panel, time, curves) else set()
+    marks |= floors.draw(panel, time, curves)
     marks |= {"interval"} if certainty.interval(panel, results, quantity) else set()
     marks |= {"vacuous"} if any(bound.vacuous.any() for bound in bounds) else set()
     drawn: list[Bound] = []

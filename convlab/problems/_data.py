@@ -116,7 +116,7 @@ def digest(X: Array, y: Array) -> str:
     """SHA-256 of shape and values (little-endian float64), in hexadecimal."""
     sha = hashlib.sha256(repr(X.shape).encode())
     for array in (X, y):
-        sha.update(memoryview(np.ascontiguousarray(array, "<f8")).cast("B"))
+        sha.update(np.ascontiguousarray(array, "<f8").data.cast("B"))
     return sha.hexdigest()
 
 

@@ -55,7 +55,7 @@ def thin(X: Array) -> tuple[Array, Array, Array]:
         return np.asarray(left), np.asarray(s), np.asarray(right)
     factor = np.zeros((0, d))
     for rows in _blocks(X):
-        factor = np.linalg.qr(np.concatenate([factor, rows]), mode="r")
+        factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
     _, s, right = np.linalg.svd(factor)
     return X @ (right.T / np.where(s > 0.0, s, np.inf)), np.asarray(s), np.asarray(right)
 

@@ -29,6 +29,7 @@ WORKS = {  # the module of each, and on how many cores it runs; 0 stands for all
     "scaling": (0,),
     "memory": (0,),
 }
+LONG = ("w3_large", "curve", "scaling", "memory")  # with --quick only where they are named
 LONGEST = 900  # seconds for one work
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(WORKS)}; all if none is named")
     parser.add_argument("--rounds", type=int, help="of every contender in turn (5; 2 with --quick)")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to try it: into runs/benchmarks")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to try it, into runs/benchmarks")
     parser.add_argument("--out", type=Path, help="folder (results/benchmarks)")
     parser.add_argument("--only-write", action="store_true", help="measure nothing; table, figure and pages anew")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
@@ -55,7 +56,8 @@ def main() -> None:
     out = (chosen.out or ROOT / ("runs" if chosen.quick else "results") / "benchmarks").absolute()
     out.mkdir(parents=True, exist_ok=True)
     if not chosen.only_write:
-        _run(chosen.works or list(WORKS), chosen.rounds, chosen.quick, out)
+        short = [name for name in WORKS if not (chosen.quick and name in LONG)]
+        _run(chosen.works or short, chosen.rounds, chosen.quick, out)
     from tests.benchmarks import pages, table
 
     record = _read(out / "bench.json")

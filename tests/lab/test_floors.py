@@ -124,6 +124,7 @@ def of(name: str) -> tuple[float, float, float]:
 def ratios(trace: Trace, truth: Mapping[str, np.ndarray], output: str, quantity: str) -> np.ndarray:
     """|√q̂ − √q| over √F at every checkpoint after the start."""
     seen = np.abs(np.sqrt(trace.measured[output][quantity][0]) - truth[quantity])
+    assert f"{output}.{quantity}" in trace.floor  # a prediction for each checkpoint, no flat number
     floor = np.sqrt(trace.floor_of(quantity, output)[0])
     assert np.all(floor[1:] > 0)
     return np.asarray(seen[1:] / floor[1:])

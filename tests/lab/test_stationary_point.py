@@ -52,7 +52,9 @@ def test_runs_end_below_a_floor_that_depends_on_their_step() -> None:
 def test_theorems_on_minima_do_not_apply(name: str, spoken: str) -> None:
     verdict = judge(name, catalog.load("theorems", name), [traces()[0]], (0,), "trajectory")
     assert verdict.ruling == "not applicable"
-    assert verdict.why.startswith(f"it speaks of {spoken}, and what is certified here is a stationary point, no minimiser")
+    assert verdict.why.startswith(
+        f"it speaks of {spoken}, and what is certified here is a stationary point, no minimiser"
+    )
 
 
 def test_theorems_on_gradients_say_what_else_they_miss() -> None:
