@@ -41,6 +41,7 @@ from convlab.lab import rounding
 _GRADIENT = frozenset({"gradient step", "proximal gradient step"})
 _MOMENTUM = frozenset({"Nesterov step", "accelerated proximal gradient step", "heavy-ball step"})
 _NEWTON = "full Newton step"
+_NUMBERS = 1 << 20  # in one of the tables that floors are read off
 _CURVATURES = 33  # between mu and L, evenly in their logarithm
 _FLATTEST = 1e-12  # of L, where no mu is known
 _STORED = {"gradient": 1.0, "momentum": 5.0}  # roundings of points in one step
@@ -109,8 +110,23 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
     kind = _kind(setting)
     if kind is None or EXACT_EXPECTATION in setting.traits or (kind == "Newton" and not _mu(setting) > 0.0):
         return {}
-    low = max(_mu(setting), _FLATTEST * smooth)
-    curvatures = np.geomspace(min(low, smooth), smooth, _CURVATURES)[:, None, None]
+    flattest = max(_mu(setting), _FLATTEST * smooth)
+    curvatures = np.geomspace(min(flattest, smooth), smooth, _CURVATURES)[:, None, None]
+    seeds, together = len(next(iter(measured.values()))["grad_norm2"]), max(1, _NUMBERS // (_CURVATURES * t.size))
+    parts = []
+    for low in range(0, seeds, together):
+        rows = slice(low, low + together)
+        part = {name: {key: array[rows] for key, array in found.items()} for name, found in measured.items()}
+        parts.append(_of_seeds(problem, setting, kind, t, curvatures, part))
+    return {name: _shared(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+
+
+def _of_seeds(
+    problem: Problem, setting: Setting, kind: str, t: np.ndarray, curvatures: np.ndarray, measured: Measured
+) -> dict[str, np.ndarray]:
+    """The floors [S, K] of some seeds, from tables of curvatures × seeds × checkpoints."""
+    optimum = problem.optimum
+    assert optimum is not None
     unit = rounding.unit(setting.dtype)
     epsilon, size = float(optimum.rounding) * unit / rounding.U, _norm(optimum.hi)
     stored = unit * size + math.sqrt(rounding.underflow(setting.dtype))
@@ -128,7 +144,7 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
                 if quantity == "grad_norm2":  # ∇R itself was measured with that error
                     floor = np.maximum(floor, float(optimum.rounding) ** 2)
                 floor = np.where(t > 0, np.maximum(floor, rounding.underflow(setting.dtype)), floor)
-                found[f"{output}.{quantity}"] = _shared(floor)
+                found[f"{output}.{quantity}"] = floor
     return found
 
 

@@ -239,4 +239,4 @@ def _self_concordant(A: Array, ridge: float, theta: Array, g: float) -> float:
     x = B * r
     if x > 0.5 or not m * r**2 * (0.5 - x / 6.0) > g * r:  # with x = Br: B may be 0
         return 0.0
-    return m * math.exp(-x) * (1.0 - 2.0**-40)
+    return float(m * math.exp(-x) * (1.0 - 2.0**-40))

@@ -23,7 +23,7 @@ from convlab.core.errors import ConvlabError, nearest
 Array = npt.NDArray[np.float64]
 SUFFIXES = (".csv", ".libsvm", ".npz", ".svm", ".svmlight", ".txt")
 LARGEST = 2 << 30  # bytes, of a file and of the matrix it unfolds to
-_COPIES = 4  # of the matrix while it is read, scaled and its minimiser certified
+_COPIES = 6  # of the matrix while it is read, scaled and its minimiser certified
 _LINE = 1 << 24  # characters in one line of a text file
 
 

@@ -62,7 +62,7 @@ def test_a_changed_file_is_no_table_that_is_held(tmp_path: Path) -> None:
 def test_a_run_holds_its_points_once_whatever_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of numpy's memory; the device's is the carry's, which the compiled loop is given to overwrite."""
     monkeypatch.setattr(runner, "_trace", lambda *parts: None)
-    peaks = []
+    peaks, points = [], []
     for horizon in (600, 600, 2400):
         with environment.numerics("cpu"):
             (each, *_), (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=horizon, seeds=400)
@@ -71,10 +71,11 @@ def test_a_run_holds_its_points_once_whatever_the_horizon(monkeypatch: pytest.Mo
             runner.run_batch(batch, (0, 400), silent)  # at first it compiles, which is not counted
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-            points = needs.of_batch(each, 1, 400, 0).parts["points"]
-    assert points == 400 * 40 * len(each.cell.checkpoints) * 8
-    assert points <= peaks[1] <= 1.5 * points
-    assert abs(peaks[2] - peaks[1]) < 0.1 * peaks[1]
+            points.append(needs.of_batch(each, 1, 400, 0).parts["points"])
+            assert points[-1] == 400 * 40 * len(each.cell.checkpoints) * 8
+    assert points[2] < 1.2 * points[1]  # as the grid of checkpoints does
+    for peak, least in zip(peaks[1:], points[1:], strict=True):
+        assert least <= peak <= 1.5 * least
 
 
 def test_the_loop_overwrites_its_carry() -> None:
@@ -132,8 +133,8 @@ def test_a_table_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch, tmp_p
     path = tmp_path / "wide.npz"
     np.savez(path, X=np.zeros((1000, 100), np.float32), y=np.zeros(1000))
     monkeypatch.setattr(np, "load", None)
-    monkeypatch.setattr(memory, "free", lambda: 3_000_000)
-    with pytest.raises(ConvlabError, match=r"a matrix of 1000 × 100, takes about 3.1 MiB .* and 2.9 MiB are free here"):
+    monkeypatch.setattr(memory, "free", lambda: 4_000_000)
+    with pytest.raises(ConvlabError, match=r"a matrix of 1000 × 100, takes about 4.6 MiB .* and 3.8 MiB are free here"):
         _data.table(str(path), None, "as they are", False, _data.Synthetic(), False)
 
 
