@@ -90,7 +90,9 @@ def lines(results: Results) -> list[Line]:
         if trace.risk_star is None or not trace.certificate:
             continue
         low, high = trace.risk_star
-        value = f"= {low:.10g}" if low == high else f"in [{low:.10g}, {low:.10g} + {high - low:.1e}]"
+        narrow = high - low < 1e-3 * abs(low)
+        ends = f"{low:.10g} + {high - low:.1e}" if narrow else f"{high:.3g}"
+        value = f"= {low:.10g}" if low == high else f"in [{low:.10g}, {ends}]"
         name = trace.setting.problem
         if name in told and not told[name].startswith(f"R* {value}"):
             value = "with each instance"
