@@ -15,6 +15,7 @@ from convlab.lab.environment import doctor
 from convlab.lab.grid import Cell, cells, groups
 from convlab.lab.landscape import landscapes
 from convlab.lab.review import Outcome, judge, plot, results_of, with_landscapes, write
+from convlab.lab.side_by_side import Crew
 from convlab.lab.spec import Experiment
 
 __all__ = ["Outcome", "doctor", "judge", "load_experiment", "plot", "run"]
@@ -51,8 +52,10 @@ def run(
             work = _missing_work(plan, experiment.seeds, base / "tasks", force)
             place = environment.place(chosen)
             kept = sum(len(batch.tasks) * (experiment.seeds if batch.random else 1) for batch in plan)
-            told = _plan(work, kept, chosen)
-            done, failures = _run_work(work, base / "tasks", place, progress or (lambda _: None), ask, told)
+            told, crew = _plan(work, kept, chosen)
+            done, failures = _run_work(
+                work, base / "tasks", place, progress or (lambda _: None), ask, told, crew, chosen
+            )
         found = _collect(plan, experiment.seeds, base / "tasks")
         index = _index(experiment, grid, found, settled)
         results = results_of(index, base / "tasks", "\n".join(failures), allow_code=True)
@@ -97,7 +100,8 @@ def _missing_work(plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: 
     work: Work = []
     for batch in plan:
         wanted = seeds if batch.random else 1
-        missing = {task.name: _missing(folder, task.name, wanted, force) for task in batch.tasks}
+        piece = batch.piece(wanted)
+        missing = {task.name: _missing(folder, task.name, wanted, force, piece) for task in batch.tasks}
         for first, last in sorted({span for spans in missing.values() for span in spans}):
             for low in range(first, last, batch.most_seeds):
                 high = min(low + batch.most_seeds, last)
@@ -106,61 +110,90 @@ def _missing_work(plan: Sequence[tasks.Batch], seeds: int, folder: Path, force: 
     return work
 
 
-def _plan(work: Work, kept: int, device: Any) -> str:
-    """How many runs and batches there are, and what the largest takes of memory. Raises where one would not fit.
+def _plan(work: Work, kept: int, device: Any) -> tuple[str, Crew]:
+    """How many runs and batches there are, and what the largest takes of memory, in words; and who runs them, as many
+    at once as have room. Raises where one would not fit.
 
     ``kept`` are the runs of the whole experiment, whose measurements are held together in the end.
     """
     if not work:
-        return ""
+        return "", Crew(1)
     widest: dict[int, tuple[tasks.Batch, int]] = {}
     for batch, (low, high), _ in work:
         seeds = max(2, high - low) if batch.random else 1
         widest[id(batch)] = batch, max(seeds, widest.get(id(batch), (batch, 0))[1])
     needed = []
+    at_once = max(batch.cores for batch, _ in widest.values()) if _steps(work) >= tasks.LONG else 1
     for batch, seeds in widest.values():
         needed.append(needs.of_batch(batch.first, len(batch.tasks), seeds, kept))
-        needs.require_room(needed[-1], needs.room(batch.first.problem, device), batch.first.cell.label)
+        there = needs.room(batch.first.problem, device)
+        needs.require_room(needed[-1], there, batch.first.cell.label)
+        at_once = min(at_once, needed[-1].fit(there))
+    at_once = min(at_once, len(work))
     count = sum(len(batch.tasks) * (high - low) for batch, (low, high), _ in work)
-    batches = "one batch" if len(work) == 1 else f"{len(work)} batches, one after the other"
-    largest = max(needed, key=lambda need: need.total)
-    return f"{count} run{'' if count == 1 else 's'} in {batches}; memory at most {largest}"
+    batches = "one batch" if len(work) == 1 else f"{len(work)} batches, {at_once} at a time"
+    largest = max((need.times(at_once) for need in needed), key=lambda need: need.total)
+    return f"{count} run{'' if count == 1 else 's'} in {batches}; memory at most {largest}", Crew(at_once)
+
+
+def _steps(work: Work) -> int:
+    """Steps × runs."""
+    return sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi), _ in work)
 
 
 def _run_work(
-    work: Work, folder: Path, place: Mapping[str, Any], report: Report, ask: Callable[[], None], plan: str
+    work: Work,
+    folder: Path,
+    place: Mapping[str, Any],
+    report: Report,
+    ask: Callable[[], None],
+    plan: str,
+    crew: Crew,
+    device: Any,
 ) -> tuple[set[str], tuple[str, ...]]:
     """Runs and saves; returns which tasks ran, and what failed. One failure does not take the rest along."""
     if not work:
         return set(), ()
     environment.require_sound_jax()
-    total = sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi), _ in work)
-    state = runner.Progress(total, plan=plan)
+    state = runner.Progress(_steps(work), plan=plan)
     report(state)
 
     def advance(steps: int, label: str) -> None:
+        crew.heed()
         ask()
-        state.done, state.label = state.done + steps, label
-        report(state)
+        with crew.lock:
+            state.done, state.label = state.done + steps, label
+            report(state)
 
     done: set[str] = set()
     failures: dict[str, None] = {}
-    for batch, span, names in work:
+
+    def one(item: tuple[tasks.Batch, tuple[int, int], frozenset[str]]) -> None:
+        batch, span, names = item
         try:
-            _run_and_save(batch, span, names, folder, place, advance)
-            done |= names
+            with environment.precise(device):
+                _run_and_save(batch, span, names, folder, place, advance)
+            done.update(names)
         except (MemoryError, RuntimeError, ValueError, TypeError, ArithmeticError) as error:
             ask()  # what an interrupt turned into is no failure
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             for task in batch.tasks:
                 failures[f"{task.settled.cell.label} (T = {task.settled.cell.horizon}): failed: {reason}"] = None
+
+    crew.do(one, work)
     return done, tuple(failures)
 
 
-def _missing(folder: Path, name: str, seeds: int, force: bool) -> list[tuple[int, int]]:
-    """The seed ranges to run: those that no file holds; with force those of the files as well, each in its place."""
+def _missing(folder: Path, name: str, seeds: int, force: bool, piece: int) -> list[tuple[int, int]]:
+    """The seed ranges to run: those that no file holds, in pieces that begin at the multiples of one, whatever is there
+    already; with force those of the files as well, each in its place."""
     used, missing = tasks.cover(folder, name, seeds)
-    return sorted([*missing, *(tasks.span_of(path) for path in used)]) if force else missing
+    pieces = [
+        (max(first, low), min(last, low + piece))
+        for first, last in missing
+        for low in range(first - first % piece, last, piece)
+    ]
+    return sorted([*pieces, *(tasks.span_of(path) for path in used)]) if force else pieces
 
 
 def _run_and_save(

@@ -32,13 +32,15 @@ def numerics(device: str | None = None, compile_cache: bool = True) -> Iterator[
     # Three quarters of a GPU's memory would be taken at the start otherwise; read when the backend starts.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     chosen = find_device(device)
-    with (
-        program_cache.kept(cache_folder.place(compile_cache, threads()), compile_cache),
-        jax.enable_x64(True),
-        jax.default_matmul_precision("highest"),
-        jax.default_device(chosen),
-    ):
+    with program_cache.kept(cache_folder.place(compile_cache, threads()), compile_cache), precise(chosen):
         yield chosen
+
+
+@contextlib.contextmanager
+def precise(device: jax.Device) -> Iterator[None]:
+    """What `numerics` sets that holds for one thread only: another thread of the scope enters this."""
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"), jax.default_device(device):
+        yield
 
 
 def find_device(device: str | None) -> jax.Device:

@@ -69,7 +69,9 @@ def _squared_distances(points: Theta, centre: Stationary) -> jax.Array:
     return jax.vmap(lambda theta: squared_norm(displacement(theta, centre)))(points)
 
 
-def measure(problem: Problem, points: Theta, decrement: bool = False) -> dict[str, np.ndarray]:
+def measure(
+    problem: Problem, points: Theta, decrement: bool = False, poll: Callable[[], None] = lambda: None
+) -> dict[str, np.ndarray]:
     """The quantities at P points (leading axis of every leaf), as float64 arrays [P].
 
     Non-finite points give non-finite values. dist2 is NaN where there is no minimiser, the gap where no optimum is
@@ -82,6 +84,7 @@ def measure(problem: Problem, points: Theta, decrement: bool = False) -> dict[st
     size = max(_TOGETHER, CHUNK // numbers)
 
     def chunk(low: int) -> Theta:
+        poll()  # between two calls a run may be ended
         return jax.tree.map(lambda leaf: np.asarray(leaf[low : low + size], np.float64), points)
 
     parts = [_measure_chunk(problem, chunk(low), decrement) for low in range(0, count, size)]

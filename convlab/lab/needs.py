@@ -20,6 +20,7 @@ from convlab.lab.settle import Settled
 _STATES = 8  # vectors like θ that a run may hold: θ, its update, the optimizer's, the outputs' and the oracle's
 _MEASURED = 4  # quantities of a point that are kept
 _TEMPORARIES = 6  # arrays of the size of a chunk that live at once while points are measured
+_SHARED = ("data", "measurements")  # by all batches
 _SHOWN = 0.01  # shares of less are not worth a word
 _INSTEAD = {
     "data": "fewer rows or columns",
@@ -50,6 +51,15 @@ class Need(NamedTuple):
     @property
     def total(self) -> int:
         return sum(self.parts.values())
+
+    def fit(self, there: int | None) -> int:
+        """How many batches like this one have room at once, one at least: data and measurements are shared."""
+        alone = self.total - self.times(0).total
+        return 1 if there is None else max(1, int(0.8 * (there - self.total + alone) / max(1, alone)))
+
+    def times(self, count: int) -> Need:
+        """What ``count`` such batches need at once."""
+        return Need({name: size * (1 if name in _SHARED else count) for name, size in self.parts.items()})
 
     def __str__(self) -> str:
         shares = sorted(self.parts.items(), key=lambda part: -part[1])

@@ -21,6 +21,7 @@ from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import GEOMETRIC, POWER, POWER_LOG, SUPERLINEAR, Slope
 from convlab.lab.exponents import fit, slope_of
+from convlab.lab.few_seeds import FEW_SEEDS, carried
 from convlab.lab.rate_models import log_factors
 from convlab.lab.readings import CLEAR, Reading, logs, readings
 from convlab.lab.windows import Curve
@@ -213,6 +214,9 @@ def _curve_of(clean: Sequence[Reading], after: str) -> Curve:
 
 def _curve(t: np.ndarray, rows: np.ndarray, after: str) -> Curve:
     """The mean over seeds, with draws of the seeds where they differ (whole trajectories, a fixed generator)."""
+    enough = carried(rows)
+    if enough < len(t):
+        t, rows, after = t[:enough], rows[:, :enough], FEW_SEEDS
     y = np.array([_mean_log(column) for column in rows.T])
     seeds = len(rows)
     if seeds == 1 or not y.size or float(np.ptp(rows, axis=0).max()) == 0:

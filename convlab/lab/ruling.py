@@ -113,13 +113,23 @@ def _violation(theorem: Theorem, traces: Sequence[Trace], violated: Sequence[Poi
         told = f"; {len(point.diverged)} of them diverged" if point.diverged else ""
         return f"too many seeds are beyond the bound: {_share(theorem, point.counts, point, several)}{told}"
     verb = "exceeds" if theorem.kind == "upper" else "falls short of"
-    ratio, where = number(at.log_ratio), place(at, several)
+    ratio, where = _excess(at.log_ratio), place(at, several)
     if on_the_mean(theorem, traces):
         side = "lower" if theorem.kind == "upper" else "upper"
         limit = f"99% simultaneous {side} limit {number(at.log_end)}×"
         return f"the mean of {len(seeds)} seeds {verb} the bound, {ratio}× {where} ({limit})"
     earlier = "" if first is at else f", first {place(first, several)}"
     return f"measured {verb} the bound: measured/bound is {ratio} {where}{earlier}"
+
+
+def _excess(log_value: float) -> str:
+    """A ratio that is known not to be 1, even where four digits would say so.
+
+    >>> _excess(1e-7), _excess(-1e-7), _excess(0.5)
+    ('1 + 1.0e-07', '1 − 1.0e-07', '1.6487')
+    """
+    off = math.expm1(log_value)
+    return f"1 {'+' if off > 0 else '−'} {abs(off):.1e}" if 0 < abs(off) < 5e-5 else number(log_value)
 
 
 def place(point: Point, several: bool) -> str:

@@ -52,12 +52,12 @@ def run_batch(batch: Batch, seeds: tuple[int, int], advance: Callable[[int, str]
     hyper = _stack([task.settled.hyper for task in batch.tasks])
     problem, exact = _placed(first.problem, first.cell.dtype, next(iter(keys.devices())))
     points = _drive(batch, problem, hyper, keys, advance)
-    advance(0, f"{first.cell.label}: measuring")
+    poll = functools.partial(advance, 0, f"{first.cell.label}: measuring")
     measured = {}
     for output, kept in points.items():
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[3:]), kept)
         shape = (len(first.cell.checkpoints), width, len(batch.tasks))
-        found = measure(exact, flat, _decrement_is_wanted(first.problem))
+        found = measure(exact, flat, _decrement_is_wanted(first.problem), poll)
         measured[output] = {name: array.reshape(shape) for name, array in found.items()}
     if "last" in points and _models_are_wanted(first):
         runs = jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0], -1, *leaf.shape[3:]), points["last"])

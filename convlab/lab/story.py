@@ -154,7 +154,8 @@ def _measured(theorem: Theorem, point: Evidence, checkpoints: int, exact: bool) 
         return f"{quantile}, {ends} (99% limits, Clopper and Pearson{of})"
     if point.seeds:
         level = f"99% limits, simultaneous over {_counted(checkpoints, 'checkpoint')}"
-        ends = f"[{shown(point.low)}, {shown(point.high)}]"
+        least = point.low if theorem.quantity == "decrease" else max(point.low, 0.0)  # nothing else can be negative
+        ends = f"[{shown(least)}, {shown(point.high)}]"
         return f"mean {shown(point.centre)} of {_counted(point.seeds, 'seed')}, {ends} ({level})"
     several = f" (seed {point.trace.seeds[point.seed]}, the worst)" if len(point.trace.seeds) > 1 else ""
     return f"{'exact expectation ' if exact else ''}{point.centre:.6g}{several}"

@@ -16,6 +16,7 @@ from convlab.lab.spec import EXACT, output_parts
 
 # Runs of one batch: on a CPU the time per run is flat from 16 to 4096; on an H200 it falls up to 10⁵ and more.
 _MOST_RUNS = {"cpu": 4096, "gpu": 1 << 17}
+LONG = 10**7  # steps × runs from which on the other cores are worth a start
 _SEEDS = 16  # seeds that a full batch has room for, at least
 _MEMORY = {"cpu": 1 << 29, "gpu": 1 << 31}  # bytes that a batch may take for its points and states
 
@@ -35,6 +36,7 @@ class Batch:
 
     tasks: tuple[Task, ...]
     most_seeds: int  # seeds at once, by memory
+    cores: int = 1  # batches that run side by side, which a long one is cut for
 
     @property
     def first(self) -> Settled:
@@ -43,6 +45,16 @@ class Batch:
     @property
     def random(self) -> bool:
         return self.first.random
+
+    def piece(self, seeds: int) -> int:
+        """How many of ``seeds`` run as one program: all that memory allows, and of a long run a share for each core.
+
+        The shares are equal, so that they are one program.
+        """
+        if not self.random or len(self.tasks) * seeds * self.first.cell.horizon < LONG:
+            return self.most_seeds
+        shares = [k for k in range(2, self.cores + 1) if seeds % k == 0 and seeds >= k * _SEEDS]
+        return min(self.most_seeds, seeds // shares[-1]) if shares else self.most_seeds
 
 
 def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
@@ -63,7 +75,8 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
             made_of = [settled[index].cell.to_json() for index in chunk]
             names = {index: _name(settled[index], made_of, device) for index in chunk}
             tasks = tuple(Task(index, settled[index], names[index]) for index in chunk)
-            found.append(Batch(tasks, max(1, runs // len(chunk))))
+            cores = environment.threads() if device == "cpu" else 1
+            found.append(Batch(tasks, max(1, runs // len(chunk)), cores))
     return found
 
 

@@ -77,17 +77,21 @@ def hinge(
     synthetic = _data.Synthetic(n, dimension, condition, noise, data_seed)
     X, y = _data.table(data, label, rows, intercept, synthetic, classes=True)
     solved = _margin.machine(y[:, None] * X, ridge)
-    found, size = solved.found, float(np.linalg.norm(solved.found.hi))
+    found, size = solved.found, None if solved.found is None else float(np.linalg.norm(solved.found.hi))
     up, lengths = 1.0 + 8 * _certify.U, np.linalg.norm(X, axis=1) * (1.0 + (X.shape[1] + 5) * _certify.U)
     kink = "the slope of max(0, 1 − m) jumps at the margin m = 1"
     denied = dict.fromkeys(("smooth", "twice differentiable", "Lipschitz Hessian"), kink)
     known = {
         "n": Known(float(len(y)), "exact"),
         "mu": Known(ridge, "exact"),
-        "D": norm(found.hi, found.lo, found.radius).known(),
         "initial_gap": Between(1 - solved.between.high, 1 - solved.between.low).known(),
     }
-    traits = {"convex", "strongly convex", "has minimiser"} | ({"one-dimensional"} if X.shape[1] == 1 else set())
+    traits = {"convex", "strongly convex"} | ({"one-dimensional"} if X.shape[1] == 1 else set())
+    if found is None:
+        denied["has minimiser"] = _margin.REFUSED
+    else:
+        known["D"] = norm(found.hi, found.lo, found.radius).known()
+        traits.add("has minimiser")
     constants = {"ridge": np.array(ridge), "alpha": solved.alpha, "rest": solved.rest, "loss": solved.loss}
     reach = _margin.radius_of(constraint, radius, ridge, size)
     if reach is None:
@@ -102,16 +106,16 @@ def hinge(
     zeros, ones = np.zeros(len(y)), np.ones(len(y))
     return Problem(
         risk=_risk,
-        gap=_gap,
+        gap=None if found is None else _gap,
         project=None if reach is None else ball,
         theta0=np.zeros(X.shape[1]),
-        optimum=_constants.certified_optimum(X, zeros, ones, ridge, 0.0, ridge, found),
+        optimum=found and _constants.certified_optimum(X, zeros, ones, ridge, 0.0, ridge, found),
         data=(X, y),
         constants=constants,
         name="hinge",
         known=known,
         traits=frozenset(traits),
         denied=denied,
-        certificate=found.words,
+        certificate=found.words if found else _margin.REFUSED,
         digest=_data.digest(X, y),
     )

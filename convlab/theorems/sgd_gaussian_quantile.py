@@ -41,7 +41,7 @@ def _moments(setting: Setting, t: int) -> tuple[float, float]:
 
 def _log_bound(setting: Setting, t: int) -> float:
     log_mean, variance = _moments(setting, t)
-    z = NormalDist().inv_cdf(1 - setting["delta"] / 2)
+    z = -NormalDist().inv_cdf(setting["delta"] / 2)
     return log(setting["mu"] / 2) + 2 * log(math.exp(log_mean) + z * math.sqrt(variance))
 
 

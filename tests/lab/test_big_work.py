@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from convlab.cli import progress
 from convlab.core import memory
 from convlab.core.errors import ConvlabError
-from convlab.lab import api, environment, loop, measure, needs, runner, tasks
+from convlab.lab import api, environment, loop, measure, needs, runner, side_by_side, tasks
 from convlab.lab.api import settle_all
 from convlab.lab.grid import cells
 from convlab.problems import _data, _double, _singular
@@ -177,8 +179,8 @@ def test_the_plan_and_the_state_in_words() -> None:
     assert progress.state(0, 1e9, 20.0, 2 * GIB) == "2.0 GiB in use"
     with environment.numerics("cpu") as device:
         _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}, {"name": "sgd", "step_size": 2e-3}], seeds=6)
-        told = api._plan([(batch, (0, 4), frozenset()), (batch, (4, 6), frozenset())], 12, device)
-        assert told.startswith("12 runs in 2 batches, one after the other; memory at most ")
+        told, _ = api._plan([(batch, (0, 4), frozenset()), (batch, (4, 6), frozenset())], 12, device)
+        assert told.startswith("12 runs in 2 batches, 1 at a time; memory at most ")
         assert needs.of_batch(batch.first, 2, 4, 12).parts["data"] == sum(
             leaf.nbytes for leaf in (*batch.first.problem.data, batch.first.problem.constants["ridge"])
         )
@@ -216,3 +218,65 @@ def test_a_large_matrix_is_decomposed_in_blocks_of_rows(monkeypatch: pytest.Monk
     assert low <= values[-1] * (1 + 1e-6)
     assert low >= 0.9 * values[-1]
     assert values[0] <= high <= values[0] * (1 + 1e-9)
+
+
+def test_long_runs_are_cut_into_equal_shares_for_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    with environment.numerics("cpu"):
+        _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=1000, seeds=4)
+    for cores, seeds, piece in ((2, 100, batch.most_seeds), (1, 20_000, batch.most_seeds), (2, 20_000, 10_000)):
+        assert tasks.Batch(batch.tasks, batch.most_seeds, cores).piece(seeds) == min(piece, batch.most_seeds)
+    monkeypatch.setattr(tasks, "LONG", 1)
+    for cores, seeds, piece in ((2, 100, 50), (16, 100, 20), (4, 30, batch.most_seeds), (2, 101, batch.most_seeds)):
+        assert tasks.Batch(batch.tasks, batch.most_seeds, cores).piece(seeds) == piece
+
+
+def test_batches_side_by_side_write_the_bytes_of_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tasks, "LONG", 1)
+    monkeypatch.setattr(environment, "threads", lambda: 2)
+    chosen = experiment(TABLE, [{"name": "sgd", "step_size": 1e-3}], horizon=300, seeds=64, checkpoints=6)
+    found, threads = {}, set()
+    run_batch = runner.run_batch
+
+    def seen(*given: Any) -> Any:
+        threads.add(threading.get_ident())
+        return run_batch(*given)
+
+    monkeypatch.setattr(runner, "run_batch", seen)
+    for room, size in ((None, 2), (1, 1)):
+        threads.clear()
+        monkeypatch.setattr(needs.Need, "fit", lambda need, there, size=size: size)
+        outcome = api.run(chosen, out=tmp_path / str(room))
+        folder = next((tmp_path / str(room)).rglob("tasks"))
+        found[room] = {path.name: path.read_bytes() for path in folder.glob("*.npz")}
+        assert outcome.ran == 1
+        assert (threading.get_ident() in threads) == (size == 1)
+    assert found[None] == found[1]
+    assert sorted(name.rpartition("-s")[2] for name in found[1]) == ["0-32.npz", "32-64.npz"]
+    lost = next(folder.glob("*-s0-32.npz"))
+    lost.unlink()
+    api.run(chosen, out=tmp_path / "1")  # what is lost is made anew in the same pieces
+    assert lost.read_bytes() == found[1][lost.name]
+
+
+def test_what_one_batch_raises_ends_the_others() -> None:
+    crew, begun = side_by_side.Crew(2), threading.Event()
+    heeded = []
+
+    def work(item: int) -> None:
+        if item == 0:
+            begun.wait(10)
+            raise KeyboardInterrupt
+        begun.set()
+        for _ in range(2000):
+            try:
+                crew.heed()
+            except BaseException:
+                heeded.append(item)
+                raise
+            time.sleep(0.005)
+
+    with pytest.raises(KeyboardInterrupt):
+        crew.do(work, range(5))
+    assert heeded == [1]
