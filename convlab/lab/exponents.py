@@ -21,6 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from convlab.core.verdict import CONSTANT, GEOMETRIC, GEOMETRIC_FLOOR, LAWS, POWER, POWER_FLOOR, POWER_LOG, Slope
+from convlab.lab.crossovers import SLOWER
 from convlab.lab.rate_models import Choice, choose
 from convlab.lab.windows import LEAST, Curve, Grid, Kind, Stretch, envelope, grid, oscillates, stretch, without_plateau
 
@@ -55,6 +56,9 @@ def slope_of(curve: Curve, kind: Kind) -> Slope | None:
             onward = clean.part(clean.t >= part.t[0])
             limits = _with_constant(onward, onward.x(kind), value)
             low, high = min([low, *limits]), max([high, *limits])
+        if where.ends == SLOWER:  # what comes after it is the rate, and not here yet
+            onward = _local(found.y[where.last :], found.x[where.last :], kind)
+            low, high = min([low, *onward]), max([high, *(min(end, 0.0) for end in onward)])
         slack = _ROUNDING * abs(value)
         low, high = low - slack, high + slack
     else:

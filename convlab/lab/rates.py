@@ -21,7 +21,7 @@ from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
 from convlab.core.verdict import GEOMETRIC, POWER, POWER_LOG, SUPERLINEAR, Slope
 from convlab.lab.exponents import fit, slope_of
-from convlab.lab.few_seeds import FEW_SEEDS, carried
+from convlab.lab.few_seeds import CHOSEN, FEW_SEEDS, carried
 from convlab.lab.rate_models import log_factors
 from convlab.lab.readings import CLEAR, Reading, logs, readings
 from convlab.lab.windows import Curve
@@ -72,7 +72,8 @@ def estimate(
     found = [slope for each in wanted if (slope := slope_of(curve, each)) is not None]  # type: ignore[arg-type]
     if not found:
         what = "three steps that shrink it tenfold" if kind == "order" else "five over three octaves of t"
-        raise NoRateError(f"no rate: {len(curve.t)} clean points, and a rate needs {what} at least")
+        why = f"; beyond them {FEW_SEEDS}" if curve.after == FEW_SEEDS else ""
+        raise NoRateError(f"no rate: {len(curve.t)} clean points, and a rate needs {what} at least{why}")
     lawful = [slope for slope in found if slope.a_law]
     if kind is None and not lawful:
         raise NoRateError(
@@ -165,14 +166,16 @@ def _rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tuple[Slope
             return None, claimed
         curve = _curve_of(shown, _why_after(every, clean, shown))
         return slope_of(curve, theorem.rate.kind), claimed
-    horizons = np.array([reading.t for reading in clean], dtype=float)
+    curve = _curve_of(clean, "") if clean else None
+    clean = clean[: 0 if curve is None else len(curve.t)]
+    horizons, bound = np.array([reading.t for reading in clean], dtype=float), bound[: len(clean)]
     against_bound = sweep == "worst-case sweep"
     x = bound if against_bound else np.log(horizons) if theorem.rate.kind == "power" else horizons
-    if len(clean) < _FEWEST or np.ptp(x) <= (_MOVES if against_bound else 0):
+    if curve is None or len(clean) < _FEWEST or np.ptp(x) <= (_MOVES if against_bound else 0):
         return None, 1.0 if against_bound else None
     claimed = 1.0 if against_bound else fit(x, bound)
     kind = "power" if against_bound else theorem.rate.kind
-    return _over_horizons(_curve_of(clean, ""), x, kind, "bound" if against_bound else "t"), claimed
+    return _over_horizons(curve, x, kind, "bound" if against_bound else "t"), claimed
 
 
 def _clean(reading: Reading) -> bool:
@@ -213,7 +216,8 @@ def _curve_of(clean: Sequence[Reading], after: str) -> Curve:
 
 
 def _curve(t: np.ndarray, rows: np.ndarray, after: str) -> Curve:
-    """The mean over seeds, with draws of the seeds where they differ (whole trajectories, a fixed generator)."""
+    """The mean over seeds as far as enough of them carry it, with draws of the seeds where they differ (whole
+    trajectories, a fixed generator)."""
     enough = carried(rows)
     if enough < len(t):
         t, rows, after = t[:enough], rows[:, :enough], FEW_SEEDS
@@ -223,7 +227,7 @@ def _curve(t: np.ndarray, rows: np.ndarray, after: str) -> Curve:
         return Curve(t, y, None, after)
     scaled = np.exp(logs(rows) - y)
     counts = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), size=_DRAWS)
-    draws = logs(counts @ scaled / seeds) + y
+    draws = y + logs(counts @ scaled / seeds) * (CHOSEN if after == FEW_SEEDS else 1.0)
     return Curve(t, y, draws[np.isfinite(draws).all(axis=1)], after, seeds=seeds)
 
 
@@ -247,7 +251,7 @@ def _over_horizons(curve: Curve, x: np.ndarray, kind: str, against: str) -> Slop
     low, high = min([*ends, value]), max([*ends, value])
     law = "" if bare else POWER
     doubt = (POWER_LOG,) if factors else ()
-    return Slope(value, low, high, window, kind, against, law, doubt, seeds=curve.seeds)  # type: ignore[arg-type]
+    return Slope(value, low, high, window, kind, against, law, doubt, "", curve.after, seeds=curve.seeds)  # type: ignore[arg-type]
 
 
 def _bent(x: np.ndarray, y: np.ndarray) -> float:

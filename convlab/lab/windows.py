@@ -130,8 +130,17 @@ def stretch(curve: Curve, kind: Kind, found: Grid) -> Stretch:
             fits.append((j - i, -move, i, j))
     if not fits:
         return _late_half(curve, p)
+    from convlab.lab.crossovers import SLOWER, late_span, passes_to_slower  # which knows this module's grids
+
     _, _, first, last = max(fits)
-    return Stretch(first, last, "transient" if first > 0 else "", _why_it_ends(curve, p, last))
+    ends = _why_it_ends(curve, p, last)
+    if kind == "power" and last < len(p):
+        late = late_span(curve, found, (first, last), [fit[2:] for fit in sorted(fits, reverse=True)])
+        if late != (first, last):
+            return Stretch(*late, "faster decay", curve.after)
+        if passes_to_slower(curve, found, (first, last), (last, len(p))):
+            ends = SLOWER
+    return Stretch(first, last, "transient" if first > 0 else "", ends)
 
 
 def _late_half(curve: Curve, p: np.ndarray) -> Stretch:
@@ -147,14 +156,14 @@ def _movement(curve: Curve, found: Grid, first: int, last: int) -> tuple[float, 
     if curve.draws is None:
         return float(np.ptp(found.p[first:last])), 0.0
     middle = (first + last + 1) // 2
-    row = _slope_row(found, middle, last) - _slope_row(found, first, max(middle, first + 1))
+    row = slope_row(found, middle, last) - slope_row(found, first, max(middle, first + 1))
     sigma = float(np.std(curve.draws @ row))
     local, spread = found.p[first:last], found.spread[first:last]
     alone = float(np.max(np.abs(local - np.median(local)) - _ALONE * spread))
     return max(0.0, alone, abs(float(row @ curve.y)) - _SIGMAS * sigma), sigma
 
 
-def _slope_row(found: Grid, first: int, last: int) -> np.ndarray:
+def slope_row(found: Grid, first: int, last: int) -> np.ndarray:
     """The row that takes a curve to its least squares slope over some steps of the grid."""
     x = found.x[first : last + 1]
     centred = x - x.mean()
@@ -184,7 +193,7 @@ def _before_noise_plateau(curve: Curve, found: Grid) -> int:
     size = len(found.p)
 
     def slope(first: int, last: int) -> tuple[float, float]:
-        row = _slope_row(found, first, last)
+        row = slope_row(found, first, last)
         return float(row @ curve.y), float(np.std(curve.draws @ row)) if curve.draws is not None else 0.0
 
     paces = [slope(i, i + LEAST) for i in range(size - LEAST + 1)]

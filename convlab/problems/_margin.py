@@ -60,7 +60,7 @@ def machine(A: Array, ridge: float) -> Machine:
             guess = _interior_point(A, ridge)
             guess, on = _active_set(A, ridge, guess)
             solved = _proven(A, ridge, guess, on)
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, OverflowError, ValueError):
             pass
     if solved is not None and solved.found is not None:
         return solved

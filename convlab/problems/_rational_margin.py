@@ -9,6 +9,7 @@ Source: Nocedal and Wright, Numerical Optimization (2006), section 16.5; fractio
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -17,8 +18,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[Any]  # of Python's own, as long as they need to be
-_ENTRIES = 4096  # rows times columns beyond which the numbers grow too long
-_RANK = 24
+_WORK = 1_200_000  # rows² times columns times rank, some n rounds of n·d products: seconds at the most
+_BITS = 256  # of an entry
 _GRID = 1 << 80  # points that are only passed through are cut to it, else their digits double at every step
 
 
@@ -38,9 +39,11 @@ def exact_dual(A: Array, ridge: float, start: Array) -> tuple[list[Fraction], li
     Its θ(α) is θ* exactly: every slope is 0 on F, and has the sign of its bound elsewhere.
     """
     n, d = A.shape
-    if n * d > _ENTRIES or min(n, d) > _RANK:
+    if n * n * d * min(n, d) > _WORK:
         return None
     whole, unit = rational(A)
+    if max(abs(value).bit_length() for value in whole.ravel().tolist()) > _BITS:
+        return None
     c = n * Fraction(ridge) * unit * unit
     alpha = [Fraction(int(value > 0.5)) for value in start.tolist()]
     free: list[int] = []
@@ -48,7 +51,7 @@ def exact_dual(A: Array, ridge: float, start: Array) -> tuple[list[Fraction], li
         if _combination(whole, free, i) is None:
             free.append(i)
             alpha[i] = _cut(Fraction(start[i].item()))
-    lengths = np.linalg.norm(A, axis=1)
+    lengths = np.linalg.norm(A / max(float(np.abs(A).max()), 1e-300), axis=1)
     for count in range(20 * n + 100):
         target = _stationary(whole, c, alpha, free)
         ahead = [value - alpha[i] for i, value in zip(free, target, strict=True)]
@@ -105,11 +108,13 @@ def _first_bound(values: list[Fraction], ahead: list[Fraction]) -> tuple[Fractio
 
 def _wrong(whole: Integers, c: Fraction, alpha: list[Fraction], free: list[int]) -> dict[int, float]:
     """The rows at a bound whose slope A_i·Aᵀα − c points out of the other rows' way, with its size up to a factor."""
-    slopes = (whole @ (whole.T @ np.array(alpha, object))).tolist()
-    falls = {i: (c - slope) if alpha[i] == 0 else (slope - c) for i, slope in enumerate(slopes) if i not in free}
+    unit = math.lcm(*(value.denominator for value in alpha))  # one for all: whole numbers need no common divisors
+    scaled = np.array([value.numerator * (unit // value.denominator) for value in alpha], object)
+    slopes = (c.denominator * (whole @ (whole.T @ scaled)) - c.numerator * unit).tolist()
+    falls = {i: -slope if alpha[i] == 0 else slope for i, slope in enumerate(slopes) if i not in free}
     positive = {i: fall for i, fall in falls.items() if fall > 0}
-    most = max(positive.values(), default=Fraction(1))
-    return {i: float(fall / most) for i, fall in positive.items()}
+    most = max(positive.values(), default=1)
+    return {i: fall / most for i, fall in positive.items()}
 
 
 def _stationary(whole: Integers, c: Fraction, alpha: list[Fraction], free: list[int]) -> list[Fraction]:

@@ -76,8 +76,7 @@ def hinge(
     ridge = positive("ridge", ridge)
     synthetic = _data.Synthetic(n, dimension, condition, noise, data_seed)
     X, y = _data.table(data, label, rows, intercept, synthetic, classes=True)
-    solved = _margin.machine(y[:, None] * X, ridge)
-    found, size = solved.found, None if solved.found is None else float(np.linalg.norm(solved.found.hi))
+    found, *_ = solved = _margin.machine(y[:, None] * X, ridge)
     up, lengths = 1.0 + 8 * _certify.U, np.linalg.norm(X, axis=1) * (1.0 + (X.shape[1] + 5) * _certify.U)
     kink = "the slope of max(0, 1 − m) jumps at the margin m = 1"
     denied = dict.fromkeys(("smooth", "twice differentiable", "Lipschitz Hessian"), kink)
@@ -89,11 +88,12 @@ def hinge(
     traits = {"convex", "strongly convex"} | ({"one-dimensional"} if X.shape[1] == 1 else set())
     if found is None:
         denied["has minimiser"] = _margin.REFUSED
+        known["initial_gap"] = Known(1.0, "upper bound")  # R* > 0
     else:
         known["D"] = norm(found.hi, found.lo, found.radius).known()
         traits.add("has minimiser")
     constants = {"ridge": np.array(ridge), "alpha": solved.alpha, "rest": solved.rest, "loss": solved.loss}
-    reach = _margin.radius_of(constraint, radius, ridge, size)
+    reach = _margin.radius_of(constraint, radius, ridge, found and float(np.linalg.norm(found.hi)))
     if reach is None:
         denied["Lipschitz"] = "the slope of the ridge grows without bound; constraint = 'ball' bounds it"
     else:
@@ -103,13 +103,12 @@ def hinge(
         known["G_max"] = Known((float(lengths.max()) + ridge * reach) * up, "upper bound")
         known["diameter"] = Known(2.0 * reach, "exact")
         traits.add("Lipschitz")
-    zeros, ones = np.zeros(len(y)), np.ones(len(y))
     return Problem(
         risk=_risk,
         gap=None if found is None else _gap,
         project=None if reach is None else ball,
         theta0=np.zeros(X.shape[1]),
-        optimum=found and _constants.certified_optimum(X, zeros, ones, ridge, 0.0, ridge, found),
+        optimum=found and _constants.certified_optimum(X, 0 * y, y * y, ridge, 0.0, ridge, found),
         data=(X, y),
         constants=constants,
         name="hinge",
