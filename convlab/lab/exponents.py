@@ -57,8 +57,8 @@ def slope_of(curve: Curve, kind: Kind) -> Slope | None:
             limits = _with_constant(onward, onward.x(kind), value)
             low, high = min([low, *limits]), max([high, *limits])
         if where.ends == SLOWER:  # what comes after it is the rate, and not here yet
-            onward = _local(found.y[where.last :], found.x[where.last :], kind)
-            low, high = min([low, *onward]), max([high, *(min(end, 0.0) for end in onward)])
+            later = _local(found.y[where.last :], found.x[where.last :], kind)
+            low, high = min([low, *later]), max([high, *(min(end, 0.0) for end in later)])
         slack = _ROUNDING * abs(value)
         low, high = low - slack, high + slack
     else:

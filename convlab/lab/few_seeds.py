@@ -2,7 +2,7 @@
 
 Where a step multiplies the error by a random factor, as stochastic gradient descent does under interpolation, g(t) is
 a product of t factors. E g(t) is then carried by seeds that grow rarer exponentially fast in t; sooner or later a
-sample lacks them, its mean falls too fast, and drawing its seeds anew cannot tell. Kish's effective number of seeds can:
+sample lacks them, its mean falls too fast, and drawing seeds anew cannot tell. Kish's effective number of seeds can:
 
     n_eff(t) = (Σ g_i(t))² / Σ g_i(t)²,    E g² / (E g)² ≈ n / n_eff.
 
@@ -26,7 +26,7 @@ def carried(rows: np.ndarray) -> int:
     the mean: up to where three checkpoints on end, or the last ones, have fewer."""
     n, size = rows.shape
     if n == 1 or not size:
-        return size
+        return int(size)
     shares = rows / np.maximum(rows.max(axis=0), np.finfo(float).tiny)
     squares = np.sum(shares**2, axis=0)
     effective = np.where(squares > 0, shares.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1.0), n)

@@ -30,7 +30,7 @@ from convlab.core.problem import (
     squared_norm,
 )
 
-CHUNK = 1 << 20  # numbers in the largest temporary of one call: as fast as more, and 2¹⁸ and less is slower
+CHUNK = 1 << 20  # numbers in the largest temporary of one call: more of them is no faster, and takes memory
 _TOGETHER = 4  # points of one call, at least: data beyond the cache are read once for all of them
 _NODES, _FEWER = 20, 14  # of the integral, and of the one whose difference from it estimates its error
 _ACCURATE = 1e-12  # relative error up to which the plain difference of risks serves as the gap

@@ -166,16 +166,16 @@ def _rate(theorem: Theorem, traces: Sequence[Trace], sweep: Kind) -> tuple[Slope
             return None, claimed
         curve = _curve_of(shown, _why_after(every, clean, shown))
         return slope_of(curve, theorem.rate.kind), claimed
-    curve = _curve_of(clean, "") if clean else None
-    clean = clean[: 0 if curve is None else len(curve.t)]
+    over = _curve_of(clean, "") if clean else None
+    clean = clean[: 0 if over is None else len(over.t)]
     horizons, bound = np.array([reading.t for reading in clean], dtype=float), bound[: len(clean)]
     against_bound = sweep == "worst-case sweep"
     x = bound if against_bound else np.log(horizons) if theorem.rate.kind == "power" else horizons
-    if curve is None or len(clean) < _FEWEST or np.ptp(x) <= (_MOVES if against_bound else 0):
+    if over is None or len(clean) < _FEWEST or np.ptp(x) <= (_MOVES if against_bound else 0):
         return None, 1.0 if against_bound else None
     claimed = 1.0 if against_bound else fit(x, bound)
     kind = "power" if against_bound else theorem.rate.kind
-    return _over_horizons(curve, x, kind, "bound" if against_bound else "t"), claimed
+    return _over_horizons(over, x, kind, "bound" if against_bound else "t"), claimed
 
 
 def _clean(reading: Reading) -> bool:

@@ -57,7 +57,7 @@ def test_where_nothing_is_left_it_says_why() -> None:
 
 
 def test_kishs_number_by_hand() -> None:
-    """One seed of twelve stays at 1, the others fall to r = 0.1, 0.01: n_eff = (1 + 11r)²/(1 + 11r²) is 12, 3.97, 1.23."""
+    """One of twelve seeds stays at 1, the others fall to r = 0.1, ...: n_eff = (1 + 11r)²/(1 + 11r²) is 12, 3.97."""
     others = np.array([1.0, 0.1, 0.01, 0.001, 1e-4])
     rows = np.vstack([np.ones(5), np.repeat(others[None], 11, axis=0)])
     assert carried(rows) == 2
