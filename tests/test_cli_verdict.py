@@ -30,7 +30,7 @@ def test_each_ruling_gets_its_half_page() -> None:
     first, second = result.stdout.split("\n\n")
     assert first.startswith("✓ holds  gd: gd_smooth_convex, Gradient descent, smooth convex\n")
     assert [line[:8].strip() for line in first.splitlines()[1:] if line[:1] != " "] == list(WORDS)
-    assert "L = 3.3304 (upper bound), D = 2.42066 (upper bound), η = step_size = 1/L = 0.300264" in unfolded(first)
+    assert "L = 3.3304 (upper bound), D = 2.42066 (computed), η = step_size = 1/L = 0.300264" in unfolded(first)
     assert second.startswith("✓ not applicable  optax.adam: ")
     assert "✗ the exact oracle, f_t = R" in second
     assert "\x1b" not in result.stdout

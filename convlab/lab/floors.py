@@ -110,6 +110,8 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
     kind = _kind(setting)
     if kind is None or EXACT_EXPECTATION in setting.traits or (kind == "Newton" and not _mu(setting) > 0.0):
         return {}
+    if kind == "gradient" and max(abs(setting.step_size(int(at))) for at in (0, *t[:-1])) * smooth > 2.0:
+        return {}  # longer steps multiply roundings without end on a quadratic, and on others until they are seen
     flattest = max(_mu(setting), _FLATTEST * smooth)
     curvatures = np.geomspace(min(flattest, smooth), smooth, _CURVATURES)[:, None, None]
     seeds, together = len(next(iter(measured.values()))["grad_norm2"]), max(1, _NUMBERS // (_CURVATURES * t.size))

@@ -59,6 +59,7 @@ def ends(trace: Trace, output: str) -> tuple[Points, Points]:
 
     noise, longest = (_measured(trace, output, name) for name in ("noise2", "longest2"))
     step, missed = (_measured(trace, output, name) for name in ("step2", "model_error"))
+    missed = np.where(_starts_below_the_floor(trace, output), np.nan, missed)
     noise_error = unit * (np.sqrt(noise) + slope)
     missed_error = 6 * np.abs(missed) * (unit + _SAFE * trace.relative.get("observed_M", 0.0))
 
@@ -96,6 +97,13 @@ def _interval(trace: Trace, output: str, quantity: str) -> tuple[np.ndarray, np.
     found = np.where(np.isfinite(found) & (found > least), found, np.nan)
     relative = _SAFE * (2 * (trace.rows + trace.dimension + 4) * rounding.U + trace.relative.get(quantity, 0.0))
     return found, error_of(trace, output, quantity) + np.asarray(relative * found)
+
+
+def _starts_below_the_floor(trace: Trace, output: str) -> np.ndarray:
+    """[S, K]: whether the checkpoint before lies below the floor of ‖∇R‖²: of steps from there rounding decides all."""
+    slope = np.asarray(trace.measured[output]["grad_norm2"], dtype=float)
+    below = slope <= CLEAR * trace.floor_of("grad_norm2", output)
+    return np.concatenate([np.zeros_like(below[:, :1]), below[:, :-1]], axis=1)
 
 
 def _after(

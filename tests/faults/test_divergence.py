@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convlab.core.trace import OF_STEPS
 from convlab.lab import store
 from tests.faults.tiny import TOML, convlab, told
 
@@ -49,7 +50,8 @@ def all_is_whole(folder: Path) -> None:
         json.loads(path.read_text(), parse_constant=refuse)
     for path in folder.rglob("*.npz"):
         _, arrays = store.load_task(path)
-        assert all(np.isfinite(array).all() for array in arrays.values())
+        # quantities of steps are NaN, by their definition, where the step before was no checkpoint
+        assert all(np.isfinite(array).all() for key, array in arrays.items() if key.rpartition(".")[2] not in OF_STEPS)
     for name in ("gap_curves", "bound_ratio"):
         assert (folder / f"{name}.svg").read_text().startswith("<?xml")
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
