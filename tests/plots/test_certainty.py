@@ -53,14 +53,14 @@ def test_the_interval_of_the_minimum_is_dotted_where_it_is_not_negligible() -> N
     assert line.get_ydata()[0] == 0.01  # type: ignore[index]
     assert any(patch.get_hatch() for patch in made.axes[0].patches)
     assert "smaller than the interval that R* is known to lie in" in entries(made)
-    assert "R* in [0.25, 0.25 + 1.0e-02], closed form." in texts(made)
+    assert "R* in [0.25, 0.26], closed form." in texts(made)
 
 
 def test_nothing_is_dotted_where_the_minimum_is_known_from_one_side_alone() -> None:
     bounded = replace(results().traces[0], error={"gap": 1.0}, risk_star=(0.0, 1.0), certificate="R is not negative")
     made = gap_curves.plot(results(traces=(bounded,)))
     assert not named(made.axes[0], "_interval")
-    assert "R* in [0, 0 + 1.0e+00], R is not negative." in texts(made)
+    assert "R* in [0, 1], R is not negative." in texts(made)
 
 
 def test_each_problem_has_its_line_and_many_have_none() -> None:
