@@ -76,7 +76,7 @@ class Slope:
         if not self.a_law:
             return "interval: the local slopes, as it is no exponent"
         if self.seeds:
-            return f"interval: 95% of the slopes of {self.seeds} seeds drawn anew"
+            return f"interval: 95% at least of the slopes of {self.seeds} seeds drawn anew"
         if self.envelope:
             return "interval: from the scatter of the peaks"
         if self.sweep != "trajectory":

@@ -101,7 +101,7 @@ def _interval(trace: Trace, output: str, quantity: str) -> tuple[np.ndarray, np.
 
 def _starts_below_the_floor(trace: Trace, output: str) -> np.ndarray:
     """[S, K]: whether the checkpoint before lies below the floor of ‖∇R‖²: of steps from there rounding decides all."""
-    slope = np.asarray(trace.measured[output]["grad_norm2"], dtype=float)
+    slope = _measured(trace, output, "grad_norm2")
     below = slope <= CLEAR * trace.floor_of("grad_norm2", output)
     return np.concatenate([np.zeros_like(below[:, :1]), below[:, :-1]], axis=1)
 

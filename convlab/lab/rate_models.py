@@ -14,7 +14,7 @@ may have a faster mode. A log factor is held against the best of these.
 Of a deterministic curve the residuals are model error, no noise, so information criteria mean nothing: what counts is
 the error of the prediction. Laws whose errors differ by less than a factor of three are not distinguishable, and of
 nested ones the simpler is taken. Of a random curve a law is refused where its prediction misses by more than what whole
-seeds, drawn anew, explain. Source: THEORY.md, section 9.6, which this makes precise.
+seeds, drawn anew, explain.
 """
 
 from __future__ import annotations

@@ -105,13 +105,13 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
 def _sources(names: Mapping[str, str], cell: Cell) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
-    paths = {
-        root / "lab" / f"{name}.py" for name in ("loop", "program", "measure", "runner", "settle", "building", "grid")
-    }
+    lab = ("loop", "program", "measure", "runner", "settle", "building", "grid", "floors", "rounding", "uncertainty")
+    paths = {root / "lab" / f"{name}.py" for name in lab}
     paths |= {root / "lab" / "quadratic_model.py"} if cell.models else set()
     paths |= {root / "lab" / "noise.py"} if cell.noise else set()
     paths |= {root / "lab" / "moments.py"} if cell.expectation == EXACT else set()
-    paths |= {root / "calculus" / f"{name}.py" for name in ("inputs", "derivatives", "directional", "remainder")}
+    calculus = ("inputs", "derivatives", "directional", "remainder", "linear_part", "_programs")
+    paths |= {root / "calculus" / f"{name}.py" for name in calculus}
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
     paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in cell.outputs}
     paths |= set((root / "outputs").glob("_*.py"))

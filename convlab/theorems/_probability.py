@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from convlab.core.setting import Setting
-from convlab.core.theorem import needs
+from convlab.core.theorem import Instance, needs
 from convlab.theorems._assumptions import CONVEX, HAS_MINIMISER, UNBIASED, constant_step, log
 from convlab.theorems._sgd import SUBGRADIENT_STEP, Array, sign_paths
 
@@ -54,3 +54,16 @@ def average_quantile(setting: Setting, t: int) -> float:
     """The (1 − δ)-quantile of the gap of the average on G|x| in |x| ≤ Δ/2 with noise ±σ, over all 2^t paths."""
     points = sign_paths(setting, t, lambda x: setting["G"] * np.sign(x), setting["diameter"] / 2)
     return setting["G"] * quantile(np.abs(points.mean(axis=1)), setting["delta"])
+
+
+INSTANCE = Instance(
+    spec={
+        "problem": {"name": "absolute", "G": 1.0, "D": 1.0, "radius": 1.0},
+        "oracle": {"name": "additive_noise", "sigma": 0.25, "law": "signs"},
+        "optimizer": {"name": "subgradient", "step_size": "D/(2*G_sure*sqrt(T))"},
+        "run": {"horizon": 16, "seeds": 512},
+    },
+    reaches=0.2219,
+    expected=average_quantile,
+    note="G|x| in an interval with noise of random sign, whose 2^T paths are counted",
+)

@@ -18,46 +18,18 @@ Source: Beck and Teboulle 2009, Theorem 4.4 (the last form there; the first is t
 
 from __future__ import annotations
 
-import functools
-import math
-
-import numpy as np
-
 from convlab.core.setting import Setting
 from convlab.core.theorem import Instance, Rate, Theorem, needs
-from convlab.theorems._assumptions import CONVEX, EXACT, HAS_MINIMISER, log
+from convlab.theorems._assumptions import CONVEX, EXACT, HAS_MINIMISER
+from convlab.theorems._fista import log_bound, pushed
 from convlab.theorems._proximal import AT_MOST_ONE_OVER_L, COMPOSITE
 
 
-@functools.lru_cache(maxsize=64)
-def _lambdas(count: int) -> np.ndarray:
-    """λ_1 … λ_count."""
-    found = [1.0]
-    while len(found) < count:
-        found.append((1 + math.sqrt(1 + 4 * found[-1] ** 2)) / 2)
-    return np.array(found)
-
-
-def _lambda(t: int) -> float:
-    # tables of doubling sizes: a run that is judged at many t computes few
-    return float(_lambdas(1 << (t - 1).bit_length())[t - 1]) if t > 1 else 1.0
-
-
-def _log_bound(setting: Setting, t: int) -> float:
-    return 2 * log(setting["D"]) - math.log(2) - log(setting.step_size()) - 2 * math.log(_lambda(t))
-
-
 def _shrinking(setting: Setting, t: int) -> float:
-    """c|x| with c = 4D/(η(T² + 5T + 2)): z_t = z_{t−1} − ηcλ_t, and λ_t x_t = (λ_t − 1)x_{t−1} + z_t."""
+    """c|x| with c = 4D/(η(T² + 5T + 2)): every proximal step is ηc."""
     eta, distance, horizon = setting.step_size(), setting["D"], setting.horizon
     c = 4 * distance / (eta * (horizon**2 + 5 * horizon + 2))
-    x = z = distance
-    size = 1.0
-    for _ in range(t):
-        z -= eta * c * size
-        x += (z - x) / size
-        size = 0.5 + math.sqrt(0.25 + size**2)
-    return c * x
+    return c * pushed(distance, eta * c, t)
 
 
 THEOREM = Theorem(
@@ -91,6 +63,6 @@ THEOREM = Theorem(
         expected=_shrinking,
         note="f = 0 and h = c|theta| with c = 4 L D/(T^2 + 5T + 2), nearly the worst one-dimensional function",
     ),
-    log_bound=_log_bound,
+    log_bound=log_bound,
     constants=("L", "D"),
 )

@@ -17,46 +17,18 @@ Source: Beck and Teboulle 2009, Theorem 4.4 (the last form there; the first is t
 
 from __future__ import annotations
 
-import functools
-import math
-
-import numpy as np
-
 from convlab.core.setting import Setting
 from convlab.core.theorem import Instance, Rate, Theorem, needs
-from convlab.theorems._assumptions import CONVEX, EXACT, HAS_MINIMISER, SMOOTH, log
+from convlab.theorems._assumptions import CONVEX, EXACT, HAS_MINIMISER, SMOOTH
+from convlab.theorems._fista import log_bound, pushed
 from convlab.theorems._nesterov import AT_MOST_ONE_OVER_L, NESTEROV_STEP
 
 
-@functools.lru_cache(maxsize=64)
-def _lambdas(count: int) -> np.ndarray:
-    """λ_1 … λ_count."""
-    found = [1.0]
-    while len(found) < count:
-        found.append((1 + math.sqrt(1 + 4 * found[-1] ** 2)) / 2)
-    return np.array(found)
-
-
-def _lambda(t: int) -> float:
-    # tables of doubling sizes: a run that is judged at many t computes few
-    return float(_lambdas(1 << (t - 1).bit_length())[t - 1]) if t > 1 else 1.0
-
-
-def _log_bound(setting: Setting, t: int) -> float:
-    return 2 * log(setting["D"]) - math.log(2) - log(setting.step_size()) - 2 * math.log(_lambda(t))
-
-
 def _on_the_linear_part(setting: Setting, t: int) -> float:
-    """Huber, kink τ = 4D/(T² + 5T + 6): all gradients are Lτ, z_t = D − ηLτΣλ_j, λ_t x_t = (λ_t − 1)x_{t−1} + z_t."""
+    """Huber, kink τ = 4D/(T² + 5T + 6): all gradients are Lτ."""
     smooth, distance, horizon = setting["L"], setting["D"], setting.horizon
     kink = 4 * distance / (horizon**2 + 5 * horizon + 6)
-    x = z = distance
-    size = 1.0
-    for _ in range(t):
-        z -= setting.step_size() * smooth * kink * size
-        x += (z - x) / size
-        size = 0.5 + math.sqrt(0.25 + size**2)
-    return smooth * kink * (x - kink / 2)
+    return smooth * kink * (pushed(distance, setting.step_size() * smooth * kink, t) - kink / 2)
 
 
 THEOREM = Theorem(
@@ -91,6 +63,6 @@ THEOREM = Theorem(
         expected=_on_the_linear_part,
         note="Huber with a kink that depends on the horizon, nearly the worst one-dimensional function",
     ),
-    log_bound=_log_bound,
+    log_bound=log_bound,
     constants=("L", "D"),
 )

@@ -18,8 +18,8 @@ and its quantile a count. The bound allows for noise that pushes the same way at
 
 from __future__ import annotations
 
-from convlab.core.theorem import Instance, Rate, Theorem
-from convlab.theorems._probability import CONSTANTS, PROJECTED, average_quantile, log_average_bound
+from convlab.core.theorem import Rate, Theorem
+from convlab.theorems._probability import CONSTANTS, INSTANCE, PROJECTED, log_average_bound
 
 THEOREM = Theorem(
     title="Stochastic subgradient method, one run's average",
@@ -36,17 +36,7 @@ THEOREM = Theorem(
     valid="every t >= 1",
     formula=r"$\frac{D^2}{2\eta T}+\frac{\eta G^2}{2}+G\Delta\sqrt{2\ln(1/\delta)/T}$",
     rate=Rate("power", lambda setting: -0.5, "1/sqrt(T) + step_size"),
-    instance=Instance(
-        spec={
-            "problem": {"name": "absolute", "G": 1.0, "D": 1.0, "radius": 1.0},
-            "oracle": {"name": "additive_noise", "sigma": 0.25, "law": "signs"},
-            "optimizer": {"name": "subgradient", "step_size": "D/(2*G_sure*sqrt(T))"},
-            "run": {"horizon": 16, "seeds": 512},
-        },
-        reaches=0.2219,
-        expected=average_quantile,
-        note="G|x| in an interval with noise of random sign, whose 2^T paths are counted",
-    ),
+    instance=INSTANCE,
     log_bound=lambda setting, t: log_average_bound(setting, t, t),
     constants=CONSTANTS,
 )

@@ -16,8 +16,8 @@ Instance: that of sgd_high_probability, whose quantile at T is a count of paths.
 
 from __future__ import annotations
 
-from convlab.core.theorem import Instance, Rate, Theorem
-from convlab.theorems._probability import CONSTANTS, PROJECTED, average_quantile, log_average_bound
+from convlab.core.theorem import Rate, Theorem
+from convlab.theorems._probability import CONSTANTS, INSTANCE, PROJECTED, log_average_bound
 
 THEOREM = Theorem(
     title="Stochastic subgradient method, a whole run's averages",
@@ -34,17 +34,7 @@ THEOREM = Theorem(
     valid="all t at once",
     formula=r"$\frac{D^2}{2\eta t}+\frac{\eta G^2}{2}+G\Delta\sqrt{2T\ln(1/\delta)}/t$",
     rate=Rate("power", lambda setting: -1.0, "1/t + step_size"),
-    instance=Instance(
-        spec={
-            "problem": {"name": "absolute", "G": 1.0, "D": 1.0, "radius": 1.0},
-            "oracle": {"name": "additive_noise", "sigma": 0.25, "law": "signs"},
-            "optimizer": {"name": "subgradient", "step_size": "D/(2*G_sure*sqrt(T))"},
-            "run": {"horizon": 16, "seeds": 512},
-        },
-        reaches=0.2219,
-        expected=average_quantile,
-        note="G|x| in an interval with noise of random sign, whose 2^T paths are counted",
-    ),
+    instance=INSTANCE,
     log_bound=lambda setting, t: log_average_bound(setting, t, setting.horizon),
     constants=CONSTANTS,
 )

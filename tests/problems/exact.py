@@ -132,3 +132,16 @@ class Exact:
 
     def gap(self, theta: Any) -> Any:
         return self.risk(vector(theta)) - self.minimum
+
+
+def agrees(problem: Problem, theta_star: Vector, minimum: Any) -> None:
+    """hi + lo lies within its radius of θ*, R(θ*) in its interval, one spacing wide, and D is ‖θ*‖ from above."""
+    optimum = problem.optimum
+    assert optimum is not None
+    doubled = [number(hi) + number(lo) for hi, lo in zip(optimum.hi, optimum.lo, strict=True)]
+    error = mp.sqrt(mp.fsum((a - b) ** 2 for a, b in zip(doubled, theta_star, strict=True)))
+    assert float(error) <= float(optimum.radius) < 1e-20 * problem.known["D"].value
+    assert number(optimum.risk_low) <= minimum <= number(optimum.risk_high)
+    assert float(optimum.risk_high) - float(optimum.risk_low) <= 2.0**-52 * float(optimum.risk_high)
+    distance = mp.sqrt(dot(theta_star, theta_star))
+    assert distance <= problem.known["D"].value <= distance * (1 + mp.mpf(10) ** -13)

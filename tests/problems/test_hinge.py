@@ -5,9 +5,9 @@ import math
 from pathlib import Path
 
 import jax
-import mpmath
 import numpy as np
 import pytest
+from exact import agrees, dot, mp, number, vector
 from sklearn.svm import LinearSVC
 
 from convlab.core.errors import ConvlabError
@@ -17,17 +17,11 @@ from convlab.problems import _margin
 from convlab.problems.hinge import hinge
 
 gap_at = jax.jit(risk_gap)
-mp = mpmath.mp.clone()
-mp.dps = 60
 
 
 def _csv(path: Path, rows: list[list[float]]) -> str:
     path.write_text("\n".join(",".join(map(repr, row)) for row in rows) + "\n")
     return str(path)
-
-
-def _dot(a, b):
-    return mp.fsum(x * y for x, y in zip(a, b, strict=True))
 
 
 def by_sklearn(problem: Problem) -> np.ndarray:
@@ -43,17 +37,17 @@ class Exact:
     def __init__(self, problem: Problem) -> None:
         X, y = problem.data
         A = y[:, None] * X
-        self.rows = [[mp.mpf(float(v)) for v in row] for row in A]
-        self.ridge, n, d = mp.mpf(float(problem.constants["ridge"])), len(y), X.shape[1]
+        self.rows = [vector(row) for row in A]
+        self.ridge, n, d = number(problem.constants["ridge"]), len(y), X.shape[1]
         margins = A @ by_sklearn(problem)
         on = [int(i) for i in np.flatnonzero(np.abs(margins - 1.0) < 1e-5)]
         below = [int(i) for i in np.flatnonzero(margins < 1.0) if i not in on]
         base = [mp.fsum(self.rows[i][j] for i in below) for j in range(d)]
         G, right = mp.matrix(len(on), len(on)), mp.matrix(len(on), 1)
         for a, i in enumerate(on):
-            right[a] = n * self.ridge - _dot(self.rows[i], base)
+            right[a] = n * self.ridge - dot(self.rows[i], base)
             for b, k in enumerate(on):
-                G[a, b] = _dot(self.rows[i], self.rows[k])
+                G[a, b] = dot(self.rows[i], self.rows[k])
         alpha = mp.lu_solve(G, right)
         assert all(0 < value < 1 for value in alpha)
         self.theta_star = [
@@ -61,16 +55,16 @@ class Exact:
             for j in range(d)
         ]
         for i, row in enumerate(self.rows):
-            margin = _dot(row, self.theta_star)
+            margin = dot(row, self.theta_star)
             assert i in on or (margin < 1 if i in below else margin > 1)
         self.minimum = self.risk(self.theta_star)
 
     def risk(self, theta):
-        loss = mp.fsum(max(mp.mpf(0), 1 - _dot(row, theta)) for row in self.rows) / len(self.rows)
-        return loss + self.ridge / 2 * _dot(theta, theta)
+        loss = mp.fsum(max(mp.mpf(0), 1 - dot(row, theta)) for row in self.rows) / len(self.rows)
+        return loss + self.ridge / 2 * dot(theta, theta)
 
     def gap(self, theta):
-        return self.risk([mp.mpf(float(v)) for v in theta]) - self.minimum
+        return self.risk(vector(theta)) - self.minimum
 
 
 CASES = {
@@ -90,18 +84,7 @@ def case(name: str) -> tuple[Problem, Exact]:
 @pytest.mark.parametrize("name", CASES)
 def test_the_minimiser_the_interval_and_the_distance_are_those_of_the_exact_optimality_system(name: str) -> None:
     problem, exact = case(name)
-    optimum = problem.optimum
-    error = mp.sqrt(
-        mp.fsum(
-            (mp.mpf(float(a)) + mp.mpf(float(b)) - t) ** 2
-            for a, b, t in zip(optimum.hi, optimum.lo, exact.theta_star, strict=True)
-        )
-    )
-    assert float(error) <= float(optimum.radius) < 1e-20 * problem.known["D"].value
-    assert mp.mpf(float(optimum.risk_low)) <= exact.minimum <= mp.mpf(float(optimum.risk_high))
-    assert float(optimum.risk_high) - float(optimum.risk_low) <= 2.0**-52 * float(optimum.risk_high)
-    distance = mp.sqrt(_dot(exact.theta_star, exact.theta_star))
-    assert distance <= problem.known["D"].value <= distance * (1 + mp.mpf(10) ** -13)
+    agrees(problem, exact.theta_star, exact.minimum)
     assert 1 - exact.minimum <= problem.known["initial_gap"].value <= (1 - exact.minimum) * (1 + mp.mpf(10) ** -13)
     assert problem.known["D"].value <= 1.0 / math.sqrt(float(problem.constants["ridge"]))
 

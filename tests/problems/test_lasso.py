@@ -5,9 +5,9 @@ import math
 from pathlib import Path
 
 import jax
-import mpmath
 import numpy as np
 import pytest
+from exact import agrees, dot, mp, number, vector
 from sklearn.linear_model import ElasticNet, Lasso
 
 from convlab.core.errors import ConvlabError
@@ -17,8 +17,6 @@ from convlab.problems import _sparse
 from convlab.problems.lasso import lasso
 
 gap_at = jax.jit(risk_gap)
-mp = mpmath.mp.clone()
-mp.dps = 60
 
 
 def _csv(path: Path, rows: list[list[float]]) -> str:
@@ -26,27 +24,23 @@ def _csv(path: Path, rows: list[list[float]]) -> str:
     return str(path)
 
 
-def _dot(a, b):
-    return mp.fsum(x * y for x, y in zip(a, b, strict=True))
-
-
 class Exact:
     """The lasso in 60 digits: the linear system on sklearn's support, and the conditions that prove it right."""
 
     def __init__(self, problem: Problem) -> None:
         X, y = problem.data
-        self.rows, self.y = [[mp.mpf(float(v)) for v in row] for row in X], [mp.mpf(float(v)) for v in y]
+        self.rows, self.y = [vector(row) for row in X], vector(y)
         self.columns = list(zip(*self.rows, strict=True))
-        self.ridge, self.l1 = mp.mpf(float(problem.constants["ridge"])), mp.mpf(float(problem.constants["l1"]))
+        self.ridge, self.l1 = number(problem.constants["ridge"]), number(problem.constants["l1"])
         signs = np.sign(by_sklearn(problem))
         S = [int(j) for j in np.flatnonzero(signs)]
         n = len(self.y)
         H = mp.matrix(len(S), len(S))
         right = mp.matrix(len(S), 1)
         for a, j in enumerate(S):
-            right[a] = _dot(self.columns[j], self.y) / n - self.l1 * int(signs[j])
+            right[a] = dot(self.columns[j], self.y) / n - self.l1 * int(signs[j])
             for b, k in enumerate(S):
-                H[a, b] = _dot(self.columns[j], self.columns[k]) / n + (self.ridge if j == k else 0)
+                H[a, b] = dot(self.columns[j], self.columns[k]) / n + (self.ridge if j == k else 0)
         found = mp.lu_solve(H, right)
         self.theta_star = [mp.mpf(0)] * X.shape[1]
         for a, j in enumerate(S):
@@ -57,16 +51,16 @@ class Exact:
         self.minimum = self.risk(self.theta_star)
 
     def gradient(self, theta):
-        residual = [_dot(row, theta) - v for row, v in zip(self.rows, self.y, strict=True)]
+        residual = [dot(row, theta) - v for row, v in zip(self.rows, self.y, strict=True)]
         pairs = zip(self.columns, theta, strict=True)
-        return [_dot(column, residual) / len(self.y) + self.ridge * t for column, t in pairs]
+        return [dot(column, residual) / len(self.y) + self.ridge * t for column, t in pairs]
 
     def risk(self, theta):
-        loss = mp.fsum((_dot(row, theta) - v) ** 2 for row, v in zip(self.rows, self.y, strict=True)) / 2 / len(self.y)
-        return loss + self.ridge / 2 * _dot(theta, theta) + self.l1 * mp.fsum(abs(t) for t in theta)
+        loss = mp.fsum((dot(row, theta) - v) ** 2 for row, v in zip(self.rows, self.y, strict=True)) / 2 / len(self.y)
+        return loss + self.ridge / 2 * dot(theta, theta) + self.l1 * mp.fsum(abs(t) for t in theta)
 
     def gap(self, theta):
-        return self.risk([mp.mpf(float(v)) for v in theta]) - self.minimum
+        return self.risk(vector(theta)) - self.minimum
 
 
 def by_sklearn(problem: Problem) -> np.ndarray:
@@ -95,20 +89,9 @@ def case(name: str) -> tuple[Problem, Exact]:
 @pytest.mark.parametrize("name", CASES)
 def test_the_minimiser_the_interval_and_the_distance_are_those_of_the_exact_optimality_system(name: str) -> None:
     problem, exact = case(name)
-    optimum = problem.optimum
-    error = mp.sqrt(
-        mp.fsum(
-            (mp.mpf(float(a)) + mp.mpf(float(b)) - t) ** 2
-            for a, b, t in zip(optimum.hi, optimum.lo, exact.theta_star, strict=True)
-        )
-    )
-    assert float(error) <= float(optimum.radius) < 1e-20 * problem.known["D"].value
-    assert mp.mpf(float(optimum.risk_low)) <= exact.minimum <= mp.mpf(float(optimum.risk_high))
-    assert float(optimum.risk_high) - float(optimum.risk_low) <= 2.0**-52 * float(optimum.risk_high)
-    distance = mp.sqrt(_dot(exact.theta_star, exact.theta_star))
-    assert distance <= problem.known["D"].value <= distance * (1 + mp.mpf(10) ** -13)
+    agrees(problem, exact.theta_star, exact.minimum)
     assert exact.gap(problem.theta0) <= problem.known["initial_gap"].value
-    np.testing.assert_array_equal(optimum.hi == 0.0, [t == 0 for t in exact.theta_star])
+    np.testing.assert_array_equal(problem.optimum.hi == 0.0, [t == 0 for t in exact.theta_star])
 
 
 @pytest.mark.parametrize("name", CASES)
