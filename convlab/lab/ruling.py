@@ -128,8 +128,10 @@ def _excess(log_value: float) -> str:
     >>> _excess(1e-7), _excess(-1e-7), _excess(0.5)
     ('1 + 1.0e-07', '1 − 1.0e-07', '1.6487')
     """
+    if not 0 < abs(log_value) < 5e-5:
+        return number(log_value)
     off = math.expm1(log_value)
-    return f"1 {'+' if off > 0 else '−'} {abs(off):.1e}" if 0 < abs(off) < 5e-5 else number(log_value)
+    return f"1 {'+' if off > 0 else '−'} {abs(off):.1e}"
 
 
 def place(point: Point, several: bool) -> str:
