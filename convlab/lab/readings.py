@@ -82,7 +82,7 @@ def _point(theorem: Theorem, trace: Trace, k: int) -> Reading:
     if start.size and np.isfinite(start).all():  # a bound may contract by more than floating point can, even to 0
         least = 2 * (t - 1) * math.log(min(1.0, 2 * rounding.relative_step(trace)))
         before = max(before, _log(float(start.max())) + least)
-    bounds, steps = np.full(values.shape[0], log_bound), rounding.accumulated(trace.setting, t)
+    bounds, steps = np.full(values.shape[0], log_bound), rounding.remaining(theorem, trace.setting, t)
     return _reading(theorem, trace, k, values[:, k], bounds, np.full_like(bounds, before), steps)
 
 

@@ -67,6 +67,29 @@ def accumulated(setting: Setting, t: int) -> float:
     return float(t) if convex and _GRADIENT_STEPS & setting.traits else float(t) * (t + 1)
 
 
+def remaining(theorem: Theorem, setting: Setting, t: int) -> float:
+    """How many roundings of one step a theorem's quantity at step t has to be allowed, at most.
+
+    Those that have accumulated on the way, but for theorems whose proof survives them. The smallest gradient is bound
+    by a sum of decreases, whatever the trajectory: for an L-smooth R, steps θ − (h/L)(g + e), ‖e‖ ≤ ε, and a and b the
+    norms of two gradients in a row, each at least m, the inequality that `gd_nonconvex` rests on becomes, for h ≤ 1,
+
+        4L(R(θ_t) − R(θ_{t+1})) ≥ (1 + 2h − h²)a² − 2(1 − h)ab + b² − 2h((1 − h)a + b)ε − h²ε²,
+
+    which is least at a = b = m if m ≥ ε: (4h − h²)m² − 2h(2 − h)mε − h²ε². So m is at most the bound's root plus ε. For
+    h > 1 the same with ‖g_t − g_{t+1}‖ ≤ h(a + ε): at least (4h − h³)m² − 2h³mε − h³ε² if m ≥ ε(h² − 1)/(3 − h²), and
+    m is at most the root plus the larger of εh/(2 − h) and that. Two more ε are for the choice of the smallest among
+    gradients that are known up to ε. A step that is rounded by δ has ε = δL/h, and Λδ = Lδ = hε.
+    """
+    h = _longest_step(setting, t, 0.0) * setting["L"] if "L" in setting.known else math.inf
+    if theorem.output != "smallest_gradient" or not setting.constant_step or not 0 < h < math.sqrt(3):
+        return accumulated(setting, t)
+    if not {"gradient step", "exact oracle"} <= setting.traits:
+        return accumulated(setting, t)
+    grown = 1.0 if h <= 1 else max(h / (2 - h), (h**2 - 1) / (3 - h**2))
+    return (grown + 2.0) / h
+
+
 def condition(setting: Setting) -> float:
     """L/μ, or 1 where it is unknown."""
     return setting["L"] / setting["mu"] if {"L", "mu"} <= setting.known.keys() and setting["mu"] > 0 else 1.0
@@ -86,7 +109,7 @@ def drift(theorem: Theorem, trace: Trace, t: int) -> float:
     smooth, mu = setting["L"], setting["mu"] if "mu" in setting.known else 0.0
     gradient_step = bool(_GRADIENT_STEPS & setting.traits)
     eta = 1 / mu if mu > 0 and not gradient_step else _longest_step(setting, t, 1 / smooth)
-    steps = 1.0 if theorem.valid == "per step" else accumulated(setting, t)
+    steps = 1.0 if theorem.valid == "per step" else remaining(theorem, setting, t)
     if gradient_step and mu > 0 and theorem.output == "last" and setting.constant_step:
         contraction = max(abs(1 - eta * smooth), abs(1 - eta * mu))
         steps = min(steps, 1 / (1 - contraction)) if contraction < 1 else steps
