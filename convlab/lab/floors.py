@@ -9,7 +9,7 @@ direction in which R has the curvature λ the distance δ between them obeys, st
 for what is rounded relative to the distance. So rounding adds up, t·a, until the contraction stops it at a/(ηλ): small
 steps, which take longer to forget, end on a higher floor, (ε + u‖θ*‖/η)/λ. The quantities move by
 
-    |√q(θ̂_t) − √q(θ_t)| ≤ Λ_λ δ_t,      Λ_λ = 1 for ‖θ − θ*‖²,  λ for ‖∇R‖²,  √(λ/2) for the gap,
+    |√q(θ̂_t) − √q(θ_t)| ≤ Λ_λ δ_t,      Λ_λ = 1 for ‖θ − θ*‖²,  λ for ‖∇R‖²,  √(λ/2) for the gap,  √λ for Newton's λ²,
 
 and the floor is F_t = max_λ (Λ_λ δ_t)² over the curvatures between μ and L: a value √q ≤ √F may be rounding alone.
 For the gap of gradient descent that is (ε + u‖θ*‖/η)²·min(ηt/2, 1/(2μ)) near θ*.
@@ -30,15 +30,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
 
-from convlab.core.problem import Problem, Stationary
+from convlab.core.problem import Problem
 from convlab.core.setting import EXACT_EXPECTATION, Setting
 from convlab.lab import rounding
+from convlab.lab.final_floors import at_rest, near_stationary_point, norm
 
-_GRADIENT = frozenset({"gradient step", "proximal gradient step"})
+_GRADIENT = frozenset({"gradient step", "subgradient step", "proximal gradient step"})
 _MOMENTUM = frozenset({"Nesterov step", "accelerated proximal gradient step", "heavy-ball step"})
 _NEWTON = "full Newton step"
 _NUMBERS = 1 << 20  # in one of the tables that floors are read off
@@ -49,60 +51,11 @@ _ALIKE = 4.0  # seeds whose floors lie closer share the largest
 Measured = Mapping[str, Mapping[str, np.ndarray]]
 
 
-def limits(problem: Problem, dtype: str, by_value: bool = False) -> dict[str, float]:
-    """One floor per quantity, for runs of any length, from ε, the rounding error of ∇R near θ*; grad_norm2's is ε².
-
-    An optimizer cannot tell points with ‖∇R‖ ≤ ε apart: gap ≤ ε²/(2μ) for μ-strongly convex R (Polyak–Łojasiewicz),
-    else gap ≤ ε·‖θ0 − θ*‖ by convexity; ‖θ − θ*‖ ≤ ε/μ. In float32 ε is larger by the ratio of the unit roundoffs.
-    ``by_value``: an optimizer that steers by R(θ) − R*, such as Polyak's step, cannot tell gaps from the rounding of
-    the values, (n + d + 8)·u·|R*|, and of R* itself.
-    """
-    optimum = problem.optimum
-    if problem.stationary is not None:
-        return _at_stationary_point(problem.stationary, dtype)
-    if optimum is None or optimum.hi is None:
-        return {"gap": 0.0, "grad_norm2": 0.0, "dist2": 0.0}
-    epsilon = float(optimum.rounding)
-    if dtype == "float32":
-        scale = problem.known["L"].value * problem.known["D"].value if {"L", "D"} <= problem.known.keys() else 0.0
-        epsilon = max(epsilon * 2.0**29, 2.0**-24 * scale)
-    mu = problem.known["mu"].value if "mu" in problem.known else 0.0
-    distance = problem.known["D"].value if "D" in problem.known else 0.0
-    gap = min(epsilon**2 / (2 * mu), epsilon * distance) if mu > 0 else epsilon * distance
-    dist2 = (epsilon / mu) ** 2 if mu > 0 else 0.0
-    if by_value:
-        blind = _blind(problem, dtype)
-        gap, dist2 = max(gap, blind), max(dist2, 2 * blind / mu if mu > 0 else 0.0)
-    return {"gap": gap, "grad_norm2": epsilon**2, "dist2": dist2}
-
-
-def _blind(problem: Problem, dtype: str) -> float:
-    """The size of R(θ) − R* below which values, whose terms are of the size of R* or of what R starts from, say
-    nothing; 0 where R* = 0, which values tend to without cancellation."""
-    optimum = problem.optimum
-    assert optimum is not None
-    low, high = float(optimum.risk_low), float(optimum.risk_high)
-    least = max(abs(low), abs(high))
-    if least == 0.0:
-        return 0.0
-    terms = problem.rows + sum(leaf.size for leaf in jax.tree.leaves(problem.theta0)) + 8
-    start = problem.known["initial_gap"].value if "initial_gap" in problem.known else 0.0
-    unit = rounding.unit(dtype)
-    return float(terms * unit * (least + start) + (high - low) / 2)
-
-
-def _at_stationary_point(centre: Stationary, dtype: str) -> dict[str, float]:
-    """‖θ − θ̄‖ ≤ ε/m and R(θ) − R(θ̄) ≤ ε²/(2m) where ‖∇R(θ)‖ ≤ ε near θ̄, m the least curvature there."""
-    epsilon, least = float(centre.rounding) * rounding.unit(dtype) / rounding.U, float(centre.curvature)
-    stationary = {"stationary_gap": epsilon**2 / (2 * least), "stationary_dist2": (epsilon / least) ** 2}
-    return {"gap": 0.0, "grad_norm2": epsilon**2, "dist2": 0.0, **stationary}
-
-
 def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured) -> dict[str, np.ndarray]:
     """The floors at the checkpoints t [K], as "output.quantity": [K], or [S, K] where seeds differ; {} where one number
     per quantity has to do (`limits`)."""
     if problem.stationary is not None and _GRADIENT & setting.traits and _steps(setting):
-        return _near_stationary_point(problem.stationary, setting, t, measured)
+        return near_stationary_point(problem.stationary, setting, t) if "last" in measured else {}
     optimum, known = problem.optimum, setting.known
     smooth = known["L"].value if "L" in known else 0.0
     if optimum is None or optimum.hi is None or "convex" not in setting.traits or not 0.0 < smooth < math.inf:
@@ -111,7 +64,8 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
     if kind is None or EXACT_EXPECTATION in setting.traits or (kind == "Newton" and not _mu(setting) > 0.0):
         return {}
     if kind == "gradient" and max(abs(setting.step_size(int(at))) for at in (0, *t[:-1])) * smooth > 2.0:
-        return {}  # longer steps multiply roundings without end on a quadratic, and on others until they are seen
+        # on a quadratic longer steps multiply roundings, on others until they are seen: only the end is known
+        return at_rest(problem, setting, t) if "last" in measured else {}
     flattest = max(_mu(setting), _FLATTEST * smooth)
     curvatures = np.geomspace(min(flattest, smooth), smooth, _CURVATURES)[:, None, None]
     seeds, together = len(next(iter(measured.values()))["grad_norm2"]), max(1, _NUMBERS // (_CURVATURES * t.size))
@@ -130,18 +84,18 @@ def _of_seeds(
     optimum = problem.optimum
     assert optimum is not None
     unit = rounding.unit(setting.dtype)
-    epsilon, size = float(optimum.rounding) * unit / rounding.U, _norm(optimum.hi)
+    epsilon, size = float(optimum.rounding) * unit / rounding.U, norm(optimum.hi)
     stored = unit * size + math.sqrt(rounding.underflow(setting.dtype))
     relative = (rounding.STEP + problem.rows + _dimension(problem) - 1) * unit
     found: dict[str, np.ndarray] = {}
     with np.errstate(all="ignore"):  # runs that diverge
         distance = _distances(measured, "last", setting, t)
-        start = unit * _norm(problem.theta0) if setting.dtype != "float64" else 0.0  # θ0 itself is rounded
+        start = unit * norm(problem.theta0) if setting.dtype != "float64" else 0.0  # θ0 itself is rounded
         last = _apart(setting, kind, t, curvatures, (epsilon, stored, relative, start), distance)
         for output in measured:
             own = unit * (size + _distances(measured, output, setting, t))
             moved = last if output == "last" else _of_output(output, last, t, own)
-            for quantity, factor in (("dist2", 1.0), ("grad_norm2", curvatures), ("gap", np.sqrt(curvatures / 2))):
+            for quantity, factor in _factors(curvatures, measured[output]):
                 floor = np.max(np.square(factor * moved), axis=0)
                 if quantity == "grad_norm2":  # ∇R itself was measured with that error
                     floor = np.maximum(floor, float(optimum.rounding) ** 2)
@@ -150,20 +104,10 @@ def _of_seeds(
     return found
 
 
-def _near_stationary_point(
-    centre: Stationary, setting: Setting, t: np.ndarray, measured: Measured
-) -> dict[str, np.ndarray]:
-    """What keeps gradient steps η_t away from θ̄: (ε + u‖θ̄‖/η_t)/m, m the least curvature there.
-
-    R is not convex on the way to it, where rounding may move runs apart by more.
-    """
-    unit, least = rounding.unit(setting.dtype), float(centre.curvature)
-    eta = np.array([abs(setting.step_size(max(int(at) - 1, 0))) for at in t])
-    with np.errstate(divide="ignore"):
-        slope2 = np.square(float(centre.rounding) * unit / rounding.U + unit * _norm(centre.hi) / eta)
-    slope2 = np.where((t > 0) & np.isfinite(slope2), slope2, 0.0)
-    floor = {"grad_norm2": slope2, "stationary_gap": slope2 / (2 * least), "stationary_dist2": slope2 / least**2}
-    return {f"last.{name}": values for name, values in floor.items() if "last" in measured}
+def _factors(curvatures: np.ndarray, measured: Mapping[str, np.ndarray]) -> list[tuple[str, Any]]:
+    """Λ of every quantity that is there."""
+    factors = [("dist2", 1.0), ("grad_norm2", curvatures), ("gap", np.sqrt(curvatures / 2))]
+    return [*factors, ("decrement2", np.sqrt(curvatures))] if "decrement2" in measured else factors
 
 
 def _steps(setting: Setting) -> bool:
@@ -265,10 +209,6 @@ def _shared(floor: np.ndarray) -> np.ndarray:
 
 def _mu(setting: Setting) -> float:
     return setting.known["mu"].value if "mu" in setting.known else 0.0
-
-
-def _norm(tree: object) -> float:
-    return math.sqrt(sum(float(np.square(leaf).sum()) for leaf in jax.tree.leaves(tree)))
 
 
 def _dimension(problem: Problem) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from convlab.core.problem import Problem
 from convlab.core.setting import EXACT_EXPECTATION
 from convlab.core.trace import Trace
-from convlab.lab import floors, loop, moments, noise, quadratic_model
+from convlab.lab import final_floors, floors, loop, moments, noise, quadratic_model
 from convlab.lab.measure import measure, relative_errors
 from convlab.lab.settle import Settled
 from convlab.lab.tasks import Batch
@@ -231,7 +231,7 @@ def _trace(
 def _floor(settled: Settled, measured: dict[str, dict[str, np.ndarray]]) -> dict[str, float | np.ndarray]:
     """One number per quantity, and, where the method's rounding is understood, one per checkpoint."""
     setting, t = settled.setting, np.asarray(settled.cell.checkpoints, np.int64)
-    ends = floors.limits(settled.problem, setting.dtype, by_value="risk_star" in setting.hyper)
+    ends = final_floors.limits(settled.problem, setting)
     return {**ends, **floors.along(settled.problem, setting, t, measured)}
 
 

@@ -18,7 +18,7 @@ import pytest
 from convlab.core.problem import Problem
 from convlab.core.setting import Hyper
 from convlab.core.trace import Trace
-from convlab.lab import floors
+from convlab.lab import final_floors, floors
 from convlab.problems.least_squares import least_squares
 from convlab.problems.logistic import logistic
 from tests.lab.toys import setting_of
@@ -250,6 +250,16 @@ def test_the_floor_of_gradient_descent_in_closed_form() -> None:
     assert gap[3] == pytest.approx(1 / (2 * 1e-3), rel=1e-3)
     assert found["last.dist2"][3] / epsilon**2 == pytest.approx(1e6, rel=1e-3)
     assert found["last.grad_norm2"][3] / epsilon**2 == pytest.approx(1.0, rel=1e-2)
+
+
+def test_newtons_decrement_has_twice_the_floor_of_the_gap() -> None:
+    """λ² = eᵀHe is 2(R − R*) of a quadratic, along a run and at its end."""
+    problem, setting = exact("least_squares").problem, gradient_setting(0.01, L=1.0, mu=1e-3)
+    measured = {"last": {name: np.ones((1, 3)) for name in ("grad_norm2", "dist2", "decrement2")}}
+    found = floors.along(problem, setting, np.array([0, 10, 1000]), measured)
+    assert found["last.decrement2"][1:] == pytest.approx(2 * found["last.gap"][1:], rel=1e-12)
+    ends = final_floors.limits(problem, setting)
+    assert ends["decrement2"] == 2 * ends["gap"] > 0
 
 
 def test_without_a_method_that_is_understood_one_number_serves() -> None:
