@@ -3,7 +3,8 @@
 R(θ) = (1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖² + λ‖θ‖₁ is least where g = Xᵀ(Xθ − y)/n + ridge θ has g_j = −λ sign(θ_j) on the
 support S = {θ_j ≠ 0} and |g_j| <= λ off it. Where these hold strictly off S for the solution of the linear system on S,
 no θ_j on S changes its sign within the error of that solution, and X_S has full column rank (or ridge > 0), it is the
-minimiser, and the only one (Tibshirani, Electron. J. Stat. 7 (2013), Lemma 2).
+minimiser, and the only one (Tibshirani, Electron. J. Stat. 7 (2013), Lemma 2). Columns that are equal, or opposite, may
+split their weight as they like where ridge = 0: the minimiser nearest to θ0 = 0 splits it evenly.
 """
 
 from __future__ import annotations
@@ -46,7 +47,44 @@ def largest_l1(X: Array, y: Array) -> float:
 
 
 def lasso_minimiser(X: Array, y: Array, l1: float, ridge: float) -> Lasso:
-    """The minimiser with its proof, or the interval for R* alone."""
+    """The minimiser with its proof, of several the nearest to 0; or the interval for R* alone."""
+    first, flip = _repeats(X)
+    alone = first == np.arange(X.shape[1])
+    if ridge > 0.0 or alone.all():
+        return _minimiser(X, y, l1, ridge)
+    return _split_evenly(_minimiser(np.ascontiguousarray(X[:, alone]), y, l1, ridge), first, flip)
+
+
+def _repeats(X: Array) -> tuple[npt.NDArray[np.int64], Array]:
+    """For each column the first one that is equal or opposite to it [d], and the sign between them [d]."""
+    lead = X[np.argmax(X != 0.0, axis=0), np.arange(X.shape[1])]
+    signs = np.where(lead < 0.0, -1.0, 1.0)
+    seen: dict[bytes, int] = {}
+    columns = (X * signs + 0.0).T  # + 0.0, as −0.0 has other bytes
+    first = np.array([seen.setdefault(column.tobytes(), j) for j, column in enumerate(columns)])
+    return first, signs * signs[first]
+
+
+def _split_evenly(of_firsts: Lasso, first: npt.NDArray[np.int64], flip: Array) -> Lasso:
+    """Of the minimisers with θ_j + … = w on m equal columns that with θ_j = … = w/m: nearest to 0, as ‖·‖² is convex
+    and does not change if they are exchanged. An error of w is divided as well, so that the radius is not larger."""
+    place = np.searchsorted(np.unique(first), first)
+    alike = np.bincount(place)[place].astype(float)
+    up, down = of_firsts.up[place], of_firsts.down[place]
+    up, down = np.where(flip > 0.0, up, down), np.where(flip > 0.0, down, up)
+    found = of_firsts.found
+    if found is None:
+        return of_firsts._replace(up=up, down=down)
+    hi, lo = dd.divide((flip * found.hi[place], flip * found.lo[place]), dd.pair(alike))
+    radius = found.radius + 2.0**-98 * length(hi)
+    words = (
+        f"{len(first) - len(found.hi)} columns repeat others, with or without the sign: of all minimisers the one "
+        f"nearest to 0, which gives them equal weights; without them {found.words}"
+    )
+    return Lasso(found._replace(hi=hi, lo=lo, radius=radius, words=words), *of_firsts[1:3], up, down, words)
+
+
+def _minimiser(X: Array, y: Array, l1: float, ridge: float) -> Lasso:
     n, d = X.shape
     signs, point, gradient = _solved(X, y, l1, ridge)
     S = signs != 0.0

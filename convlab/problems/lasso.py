@@ -53,7 +53,8 @@ def lasso(
     and is not needed where columns are centred. With a ``ridge`` > 0 it is the elastic net (Zou and Hastie 2005).
 
     L = λ_max(XᵀX)/n + ridge and L_max are of the smooth part, mu = λ_min(XᵀX)/n + ridge. θ* is proven by the signs of
-    the optimality system, R* by the duality gap; where minimisers may be many R* alone is known. gap = ‖Xe‖²/(2n) +
+    the optimality system, R* by the duality gap. Where columns repeat and ridge = 0 minimisers are many, and θ* is the
+    nearest to θ0; where they are many for another reason R* alone is known. gap = ‖Xe‖²/(2n) +
     (ridge/2)‖e‖² + l1·Σ(|θ_j| − s_j θ_j), s_j in [−1, 1] the subgradient at θ*: no term is negative.
     Raises ConvlabError for data that cannot be used, and for an l1 that is missing, given twice, or too large.
     """

@@ -151,21 +151,46 @@ def test_the_duality_gap_holds_r_star_at_any_point() -> None:
         assert widths[-1] < 1e-3 * widths[-2] < 1e-6 * widths[0]
 
 
-def test_minimisers_that_are_many_are_not_told_as_one(tmp_path: Path) -> None:
-    """Two equal columns: θ_1 + θ_2 is known, D is not; R* is. A ridge makes the minimiser one point."""
-    rows = [[1.0, 1.0, 0.5, 2.0], [-1.0, -1.0, 1.0, -1.0], [2.0, 2.0, -0.25, 3.0], [0.5, 0.5, 0.125, 1.5]]
-    path = _csv(tmp_path / "a.csv", rows)
+def test_of_minimisers_that_are_many_the_nearest_is_taken(tmp_path: Path) -> None:
+    """Columns 1, 2 and 4 are equal up to the sign: θ_1 + θ_2 − θ_4 is known, and each is a third of it."""
+    columns = np.array([[1.0, 0.5], [-1.0, 1.0], [2.0, -0.25], [0.5, 0.125]])
+    a, b = columns.T
+    y = np.array([2.0, -1.0, 3.0, 1.5])
+    path = _csv(tmp_path / "a.csv", np.stack([a, a, b, -a, y], axis=1).tolist())
     problem = lasso(data=path, l1=0.125)
+    single = lasso(data=_csv(tmp_path / "b.csv", np.stack([a, b, y], axis=1).tolist()), l1=0.125)
+    exact = Exact(single)
+    third = exact.theta_star[0] / 3
+    wanted = [third, third, exact.theta_star[1], -third]
+    agrees(problem, wanted, exact.minimum)
+    assert float(problem.optimum.radius) < 1e-28
+    assert {"has minimiser"} <= problem.traits
+    assert "strongly convex" not in problem.traits
+    assert "2 columns repeat others" in problem.certificate
+    # any other split is a minimiser too, farther from 0; elsewhere the gap is the plain difference
+    w = float(exact.theta_star[0])
+    for theta in ([w, 0.0, float(wanted[2]), 0.0], [0.5 * w, 0.25 * w, float(wanted[2]), -0.25 * w]):
+        assert abs(float(gap_at(np.array(theta), problem))) <= 1e-15
+        assert np.linalg.norm(theta) > problem.known["D"].value
+    theta = np.array([0.3, -0.2, 0.1, 0.4])
+    plain = float(risk_of(problem, theta)) - float(problem.optimum.risk_low)
+    assert float(gap_at(theta, problem)) == pytest.approx(plain, rel=1e-12)
+    ridged = lasso(data=path, l1=0.125, ridge=0.1)
+    assert ridged.optimum.hi[0] == pytest.approx(ridged.optimum.hi[1], rel=1e-15)
+    assert "only minimiser" in ridged.certificate
+
+
+def test_minimisers_that_are_many_in_another_way_are_not_told_as_one(tmp_path: Path) -> None:
+    """The third column is the mean of the others, which has |g_j| = λ as they have: weights may move to it and back.
+    R* is known, D is not."""
+    rows = [[3.0, 0.0, 1.5, 2.0], [0.0, 3.0, 1.5, 2.0], [0.0, 0.0, 0.0, 1.0]]
+    problem = lasso(data=_csv(tmp_path / "a.csv", rows), l1=0.5)
     assert problem.optimum.hi is None
     assert "has minimiser" not in problem.traits
     assert "not at one point only" in problem.denied["has minimiser"]
     assert {"D", "sigma_star"}.isdisjoint(problem.known)
-    single = lasso(data=_csv(tmp_path / "b.csv", [row[1:] for row in rows]), l1=0.125)
-    assert float(problem.optimum.risk_low) == pytest.approx(float(single.optimum.risk_high), rel=1e-14)
-    assert float(problem.optimum.risk_high) == pytest.approx(float(single.optimum.risk_high), rel=1e-14)
-    ridged = lasso(data=path, l1=0.125, ridge=0.1)
-    assert ridged.optimum.hi[0] == pytest.approx(ridged.optimum.hi[1], rel=1e-15)
-    assert "has minimiser" in ridged.traits
+    # (3θ − 2)²/3 + θ at θ_1 = θ_2 = θ, least at θ = 1/2, and the third row's 1/6
+    assert float(problem.optimum.risk_low) <= 0.25 / 3 + 0.5 + 1 / 6 <= float(problem.optimum.risk_high) + 1e-16
 
 
 def test_at_a_breakpoint_of_the_path_the_support_is_not_claimed(tmp_path: Path) -> None:
