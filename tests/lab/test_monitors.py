@@ -302,6 +302,25 @@ def test_a_run_with_the_step_of_a_wrong_smoothness_raises_a_potential() -> None:
     assert "grows by" in found
 
 
+def test_a_proximal_run_with_the_step_of_a_wrong_smoothness_raises_the_first_potential() -> None:
+    """The lasso with L declared a third of what it is: the run diverges, which is not held against the theorem."""
+    truth = {"name": "lasso", "data": "synthetic", "n": 20, "dimension": 4, "l1_over_max": 0.3, "data_seed": 1}
+    step = {"name": "proximal_gradient"}
+    (right,) = run(truth, [step | {"step_size": "1/L"}], horizon=40)
+    assert potentials.raised(right) is None
+    (trace,) = run(truth, [step | {"step_size": 3 / right.setting["L"]}], horizon=40)
+    known = {**trace.setting.known, "L": replace(trace.setting.known["L"], value=right.setting["L"] / 3)}
+    wrong = replace(trace, setting=replace(trace.setting, known=known))
+    assert potentials.raised(trace) is None  # not the step 1/L
+    found = potentials.raised(wrong)
+    assert found is not None
+    assert "V_t = " in found
+    theorem = catalog.load("theorems", "proximal_gradient_convex")
+    verdict = judge.judge("proximal_gradient_convex", theorem, [wrong], (0,), "trajectory")
+    assert verdict.ruling == "not applicable"
+    assert "hypothesis failed" in verdict.why
+
+
 @pytest.mark.parametrize(
     "problem",
     [
