@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from convlab.core.problem import Problem
-from convlab.lab import api, loop, runner, tasks
+from convlab.lab import api, environment, loop, runner, tasks
 from convlab.lab.grid import cells
 from convlab.lab.settle import Settled
+from convlab.lab.side_by_side import Crew
 from convlab.lab.spec import Experiment
 from tests.running import experiment
 
@@ -46,18 +47,39 @@ class Ours:
         return float(len(self.settled) * seeds * self.experiment.horizons[0])
 
     def run(self) -> dict[str, np.ndarray]:
-        """Every quantity [seeds, cells, checkpoints] of the last iterate."""
-        found: dict[int, list[dict[str, np.ndarray]]] = {}
+        """Every quantity [seeds, cells, checkpoints] of the last iterate; cut and spread over cores as by `api.run`."""
+        return self._run(self._spans(lambda batch, seeds: batch.piece(seeds)), environment.threads())
+
+    def run_in_one(self) -> dict[str, np.ndarray]:
+        """The same without a cut for the cores."""
+        return self._run(self._spans(lambda batch, seeds: batch.most_seeds), 1)
+
+    def _spans(self, piece: Callable[[tasks.Batch, int], int]) -> list[tuple[tasks.Batch, tuple[int, int]]]:
+        found = []
         for batch in self.batches:
             seeds = self.experiment.seeds if batch.random else 1
-            for low in range(0, seeds, batch.most_seeds):
-                span = (low, min(low + batch.most_seeds, seeds))
-                for task, trace in zip(batch.tasks, runner.run_batch(batch, span, _silent), strict=True):
-                    found.setdefault(task.index, []).append(trace.measured["last"])
-        names = found[0][0]
+            size = piece(batch, seeds)
+            found += [(batch, (low, min(low + size, seeds))) for low in range(0, seeds, size)]
+        return found
+
+    def _run(self, work: Sequence[tuple[tasks.Batch, tuple[int, int]]], cores: int) -> dict[str, np.ndarray]:
+        found: dict[int, dict[int, dict[str, np.ndarray]]] = {}
+        device = jax.devices()[0]
+
+        def one(item: tuple[tasks.Batch, tuple[int, int]]) -> None:
+            batch, span = item
+            with environment.precise(device):
+                traces = runner.run_batch(batch, span, _silent)
+            with crew.lock:
+                for task, trace in zip(batch.tasks, traces, strict=True):
+                    found.setdefault(task.index, {})[span[0]] = trace.measured["last"]
+
+        crew = Crew(min(cores, len(work)))
+        crew.do(one, work)
+        parts = [[found[cell][low] for low in sorted(found[cell])] for cell in sorted(found)]
         return {
-            name: np.stack([np.concatenate([part[name] for part in found[cell]]) for cell in sorted(found)], axis=1)
-            for name in names
+            name: np.stack([np.concatenate([part[name] for part in cell]) for cell in parts], axis=1)
+            for name in parts[0][0]
         }
 
     def whole(self, figures: bool = True) -> dict[str, np.ndarray]:
@@ -72,7 +94,7 @@ class Ours:
     def bare(self) -> Callable[[], Any]:
         """The loop alone: θ0, then every step in one call; no checkpoint, no measuring."""
         with recorded() as seen:
-            self.run()
+            self.run_in_one()
         arguments, options = seen[0]
         program, problem, oracle, hyper, keys = arguments[:5]
         span, count = (np.int64(0), np.int64(self.experiment.horizons[0])), len(self.settled)
@@ -107,7 +129,7 @@ def recorded() -> Iterator[list[tuple[tuple[Any, ...], dict[str, Any]]]]:
 def steps_taken(ours: Ours) -> int:
     """Counted at the loop itself, not by what the runner reports."""
     with recorded() as seen:
-        ours.run()
+        ours.run_in_one()
     return sum(int(arguments[8]) - int(arguments[7]) for arguments, _ in seen)
 
 
@@ -134,7 +156,7 @@ def stepping(ours: Ours) -> float:
     """Seconds of a run without those of measuring its points, which do not grow with the steps."""
     with _measuring() as spent:
         began = time.perf_counter()
-        ours.run()
+        ours.run_in_one()
         return time.perf_counter() - began - spent[0]
 
 
