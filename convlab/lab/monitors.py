@@ -22,7 +22,7 @@ import numpy as np
 from convlab.core.setting import EXACT_EXPECTATION, Setting
 from convlab.core.theorem import Theorem
 from convlab.core.trace import Trace
-from convlab.lab import potentials
+from convlab.lab import potentials, rounding
 from convlab.lab.inequalities import FROM_BELOW, INEQUALITIES, Inequality
 from convlab.lab.intervals import Points, ends
 
@@ -94,8 +94,10 @@ def _sound(setting: Setting, name: str, wrong_side: str) -> bool:
 def _contradiction(monitor: Inequality, name: str, trace: Trace, low: Points, high: Points) -> str | None:
     """Where the lower end of the left side exceeds the upper end of the right one by most, in words."""
     c, m = trace.setting[name], trace.setting[monitor.beside] if monitor.beside else 0.0
+    beyond = 2 * (trace.dimension + 8) * rounding.unit(trace.setting.dtype)  # a set's edge, as a point on it is stored
     with np.errstate(all="ignore"):  # runs that diverge, and constants that are 0
         left, right = monitor.left(low, c, m), monitor.right(high, c, m)
+        right = right * (1 + beyond) if trace.setting.options.get("project", False) else right
         excess = np.where(np.isfinite(left) & np.isfinite(right) & (left > right), left / right, 0.0)
     if monitor.at_start:
         excess = np.where(trace.t == 0, excess, 0.0)

@@ -257,6 +257,26 @@ def test_only_what_is_claimed_is_monitored() -> None:
     assert math.isclose(wrong.setting["L"], 0.95)
 
 
+def test_a_point_on_the_edge_of_a_set_may_be_rounded_beyond_it() -> None:
+    """In single precision θ0 = D is stored above D, where gradients are longer than on the set by as much."""
+    theorem = catalog.load("theorems", "sgd_strongly_convex_projected")
+    assert theorem.instance is not None
+    spec = theorem.instance.spec
+    (trace,) = run(
+        spec["problem"],
+        [spec["optimizer"]],
+        oracle=spec["oracle"],
+        outputs=(theorem.output,),
+        claims=(Claim("sgd_strongly_convex_projected"),),
+        horizon=20,
+        seeds=32,
+        dtype="float32",
+    )
+    assert failed_hypothesis(theorem, trace) is None
+    known = {**trace.setting.known, "G_expected": replace(trace.setting.known["G_expected"], value=1.4)}
+    assert failed_hypothesis(theorem, replace(trace, setting=replace(trace.setting, known=known))) is not None
+
+
 # --- potentials, and the Hessian's constant in more than one dimension ---
 
 GD_AT_1_OVER_L = ("convex", "smooth", "gradient step", "exact oracle")
