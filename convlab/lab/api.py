@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from convlab.core.errors import ConvlabError
-from convlab.lab import docket, environment, folders, interrupts, needs, records, runner, settle, store, tasks
+from convlab.lab import catalog, docket, environment, folders, interrupts, needs, records, runner, settle, store, tasks
 from convlab.lab.config import load_experiment
 from convlab.lab.environment import doctor
 from convlab.lab.grid import Cell, cells, groups
@@ -53,6 +55,8 @@ def run(
             place = environment.place(chosen)
             kept = sum(len(batch.tasks) * (experiment.seeds if batch.random else 1) for batch in plan)
             told, crew = _plan(work, kept, chosen)
+            if work and experiment.figures:
+                threading.Thread(target=_import_plots, args=(experiment.figures,)).start()
             done, failures = _run_work(
                 work, base / "tasks", place, progress or (lambda _: None), ask, told, crew, chosen
             )
@@ -69,6 +73,13 @@ def run(
     reused = sum(task.index in found and task.name not in done for batch in plan for task in batch.tasks)
     seconds = time.perf_counter() - started
     return Outcome(results, folder, files, failures, reused, len(done), seconds, experiment.notes)
+
+
+def _import_plots(kinds: Sequence[str]) -> None:
+    """Imports what draws, which takes a second with matplotlib: in a thread of its own, while XLA compiles and runs."""
+    with contextlib.suppress(Exception):  # the drawing will tell
+        for kind in kinds:
+            catalog.load("plots", kind)
 
 
 def settle_all(grid: Sequence[Cell], experiment: Experiment) -> list[settle.Settled]:

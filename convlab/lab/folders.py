@@ -56,17 +56,32 @@ def make_room(folder: Path, spec: str, data: str) -> None:
 
 
 def find(target: str, out: Path | None) -> Path:
-    """The folder of results that a name or a path means: it holds an index."""
-    candidates = [out] if out is not None else []
-    candidates += [Path(target), Path("results") / target]
+    """The folder of results that a name or a path means: it holds an index. ``out`` is one that `convlab run` may have
+    written them to; where it holds those of another experiment, that is a mistake."""
+    candidates = [Path(target), Path("results") / target]
     if target.endswith(".toml"):  # the experiment's own file
         candidates.append(Path("results") / Path(target).stem)
-    for candidate in candidates:
-        if _is_file(candidate / INDEX):
-            return candidate.resolve()
+    found = next((candidate for candidate in candidates if _is_file(candidate / INDEX)), None)
+    if out is not None and _is_file(out / INDEX):
+        held, names = _name(out), {Path(target).name.removesuffix(".toml"), found and _name(found)}
+        if held not in names and found != out:
+            told = f"{one_line(str(out))} holds the results of '{held}', not of '{one_line(target[:80])}'"
+            raise ConvlabError(f"{told}; name another folder with --out")
+        return out.resolve()
+    if found is not None:
+        return found.resolve()
+    candidates = candidates if out is None else [out, *candidates]
     shown = one_line(target[:80])
     looked = ", ".join(one_line(str(candidate / INDEX)[:120]) for candidate in candidates)
     raise ConvlabError(f"no results of '{shown}' found (looked for {looked}); run `convlab run {shown}` first")
+
+
+def _name(folder: Path) -> str | None:
+    """The name of the experiment whose results a folder holds; None where its index does not tell."""
+    try:
+        return str(store.read_json(folder / INDEX)["experiment"]["name"])
+    except (ConvlabError, KeyError, TypeError):
+        return None
 
 
 def _is_file(path: Path) -> bool:

@@ -187,19 +187,33 @@ def with_landscapes(results: Results, index: Mapping[str, Any]) -> Results:
 
 
 def judge(target: str, out: Path | None = None, allow_code: bool = False) -> Outcome:
-    """Rules again on files alone: nothing is run, and no problem is built."""
+    """Rules again on files alone: nothing is run, and no problem is built.
+
+    Tables and page are written beside the files, or to another folder ``out``, with the figures that the page shows.
+    """
     started = time.perf_counter()
     folder, results = read(target, out, allow_code)
-    with store.told_in_one_line(folder):
-        files = (*docket.write_tables(results, folder), _write_page(results, folder))
-    return Outcome(results, folder, files, (), len(results.traces), 0, time.perf_counter() - started)
+    into = _into(folder, out)
+    with store.told_in_one_line(into):
+        files = (*docket.write_tables(results, into), _write_page(results, into))
+        if into != folder:
+            files += draw(results, into, results.figures)
+    return Outcome(results, into, files, (), len(results.traces), 0, time.perf_counter() - started)
 
 
 def plot(target: str, kind: str | None = None, out: Path | None = None, allow_code: bool = False) -> tuple[Path, ...]:
-    """Draws the figures of results on disk again, or the one kind named, and returns their paths."""
+    """Draws the figures of results on disk again, or the one kind named, beside them or to ``out``; returns paths."""
     folder, results = read(target, out, allow_code)
-    with store.told_in_one_line(folder):
-        return draw(results, folder, (kind,) if kind else results.figures)
+    into = _into(folder, out)
+    with store.told_in_one_line(into):
+        return draw(results, into, (kind,) if kind else results.figures)
+
+
+def _into(folder: Path, out: Path | None) -> Path:
+    """Where to write: beside the results, or to the folder named, which is made where it is not there."""
+    into = folder if out is None else out.resolve()
+    store.require_writable(into)
+    return into
 
 
 def _checked(index: Any, path: Path, allow_code: bool) -> Mapping[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import XAxis, YAxis
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from convlab.plots._bounds import Bound
 from convlab.plots._curves import Curve
 from convlab.plots._floor import near
+from convlab.plots._minor import minor_ticks
 from convlab.plots._style import GREY, TINY, ZONE
 from convlab.plots._time import mantissas, positive
 
@@ -123,7 +124,7 @@ def vertical(axes: Axes, low: float, high: float, label: str) -> None:
     """A logarithmic y axis with ticks at powers of ten."""
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    _ticks(axes.yaxis, low, high)
+    _ticks(axes, "y", low, high)
     axes.set_ylabel(label)
     axes.grid(True, which="major")
 
@@ -132,11 +133,12 @@ def horizontal(axes: Axes, low: float, high: float, label: str, falling: bool = 
     """A logarithmic x axis with ticks at powers of ten; from high to low where it is to be ``falling``."""
     axes.set_xscale("log")
     axes.set_xlim(*((high, low) if falling else (low, high)))
-    _ticks(axes.xaxis, low, high)
+    _ticks(axes, "x", low, high)
     axes.set_xlabel(label)
 
 
-def _ticks(axis: XAxis | YAxis, low: float, high: float) -> None:
+def _ticks(axes: Axes, name: Literal["x", "y"], low: float, high: float) -> None:
+    axis = axes.xaxis if name == "x" else axes.yaxis
     decades = math.log10(high) - math.log10(low)
     powers = [k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if low <= 10.0**k <= high]
     stride = next(s for s in (1, 2, 3, 5, 10, 20, 25, 50, 100, 200) if len(powers) <= 9 * s)
@@ -149,8 +151,7 @@ def _ticks(axis: XAxis | YAxis, low: float, high: float) -> None:
     axis.set_major_formatter(FixedFormatter(words))
     minor = mantissas(low, high, range(2, 10)) if decades <= 8 else [10.0**k for k in powers if k % stride]
     minor = [value for value in minor if low <= value <= high]
-    axis.set_minor_locator(FixedLocator(minor) if len(minor) <= 80 else NullLocator())
-    axis.set_minor_formatter(NullFormatter())
+    minor_ticks(axes, name, minor if len(minor) <= 80 else [])
 
 
 def loggable(values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import cast
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
@@ -18,7 +17,7 @@ from convlab.core.verdict import RULINGS, Verdict
 from convlab.plots._bounds import title
 from convlab.plots._curves import groups
 from convlab.plots._style import GREY, INK, RULING_COLOURS, SMALL, TITLE
-from convlab.plots._text import extent, inches, math_or_plain, plain, renderer, wrap
+from convlab.plots._text import Canvas, extent, inches, math_or_plain, plain, renderer, wrap
 
 HEIGHT = 3.45  # of a set of axes, in inches; taller by up to one where it spans more than ten decades
 WIDTHS = {1: 5.55, 2: 4.15, 3: 2.55}  # of a set of axes, by how many stand in a row
@@ -50,7 +49,7 @@ def sheet(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
     columns = min(panels, columns)
     wide = LEFT + WIDTHS[columns] * columns + BETWEEN * (columns - 1) + RIGHT
     figure = Figure(figsize=(wide, HEIGHT + 2), dpi=200)  # texts are measured at the resolution they are saved in
-    FigureCanvasAgg(figure)
+    Canvas(figure)
     return figure, [figure.add_axes((0.1, 0.1, 0.8, 0.8), label=f"panel {i}") for i in range(panels)]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
@@ -43,13 +45,15 @@ def _parses(text: str) -> bool:
 def wrap(figure: Figure, text: str, room: float, size: float, most: int) -> list[str]:
     """Break a text at spaces (never inside a formula) to lines of at most ``room`` inches; "…" where it is cut."""
     tokens = re.findall(r"(?:\\\$|\$(?:\\.|[^$])*\$|[^\s$])+", text)
-    lines = [""]
-    for token in _chopped(figure, tokens, room, size):
-        longer = f"{lines[-1]} {token}".strip()
-        if lines[-1] and inches(figure, longer, size) > room:
-            lines.append(token)
-        else:
-            lines[-1] = longer
+    whole = " ".join(tokens)
+    if inches(figure, whole, size) <= room:
+        return [whole]
+    rest = _chopped(figure, tokens, room, size)
+    lines = []
+    while rest:
+        count = _fitting(figure, rest, room, size)
+        lines.append(" ".join(rest[:count]))
+        rest = rest[count:]
     if len(lines) > most:
         last = lines[most - 1].split(" ")
         while len(last) > 1 and inches(figure, " ".join(last) + " …", size) > room:
@@ -58,17 +62,28 @@ def wrap(figure: Figure, text: str, room: float, size: float, most: int) -> list
     return lines
 
 
+def _fitting(figure: Figure, words: Sequence[str], room: float, size: float) -> int:
+    """How many words a line takes, at least one. By bisection: to measure texts is a large part of making a figure."""
+    counts = range(1, len(words) + 1)
+    return max(1, bisect_right(counts, room, key=lambda count: inches(figure, " ".join(words[:count]), size)))
+
+
 def _chopped(figure: Figure, tokens: Sequence[str], room: float, size: float) -> list[str]:
     """Words that are wider than a line, in pieces; formulas stay whole."""
     found = []
     for token in tokens:
         rest = token
-        while "$" not in rest and len(rest) > 1 and (wide := inches(figure, rest, size)) > room:
+        while "$" not in rest and _may_be_wider(rest, room, size) and (wide := inches(figure, rest, size)) > room:
             cut = max(1, int(len(rest) * room / wide * 0.9))
             found.append(rest[:cut])
             rest = rest[cut:]
         found.append(rest)
     return found
+
+
+def _may_be_wider(text: str, room: float, size: float) -> bool:
+    """No letter is wider than two of its heights, so that most words need no measuring."""
+    return len(text) > 1 and len(text) * 2 * size / 72 > room
 
 
 def inches(figure: Figure, text: str, size: float) -> float:
@@ -83,6 +98,19 @@ def extent(figure: Figure, text: Text) -> float:
     return float(text.get_window_extent(renderer(figure)).width / figure.dpi)
 
 
+class Canvas(FigureCanvasAgg):
+    """Its renderers, a new one for each size of a figure, share the mathtext that has been parsed."""
+
+    def get_renderer(self) -> Any:
+        global _shared
+        found: Any = super().get_renderer()  # type: ignore[no-untyped-call]
+        _shared = found.mathtext_parser = _shared or found.mathtext_parser
+        return found
+
+
+_shared: Any = None
+
+
 def renderer(figure: Figure) -> Any:
-    canvas: Any = figure.canvas  # the Agg canvas of `sheet`
+    canvas: Any = figure.canvas  # that of `sheet`
     return canvas.get_renderer()

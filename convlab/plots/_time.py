@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
 from convlab.core.results import XAxis
+from convlab.plots._minor import minor_ticks
 from convlab.plots._style import INK
 
 _ALONG = {"steps": "step $t$", "epochs": "epochs (row gradients / $n$)", "row gradients": "row gradients"}
@@ -75,8 +76,7 @@ class TimeAxis:
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_major_formatter(FixedFormatter(words))
         minor = [t for t in mantissas(self.first, self.last, range(2, 10)) if self.first <= t <= self.last]
-        axes.xaxis.set_minor_locator(FixedLocator(minor) if decades <= 8 else NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        minor_ticks(axes, "x", minor if decades <= 8 else [])
 
     def _ticks(self) -> list[float]:
         decades = math.log10(self.last / self.first)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -20,17 +22,27 @@ from convlab.plots._style import GREY, INK, RULING_COLOURS, TINY, VIOLATED, styl
 from convlab.plots._text import math_or_plain, plain
 from convlab.plots._time import TimeAxis, positive
 
-STROKES = ("-", (0, (4.5, 1.8)), (0, (1, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (9, 2.5)))  # one per theorem
+# One for each theorem, and for each δ that one was claimed with.
+STROKES: tuple[Any, ...] = (
+    "-",
+    (0, (4.5, 1.8)),
+    (0, (1, 1.4)),
+    (0, (6, 1.6, 1.4, 1.6)),
+    (0, (9, 2.5)),
+    (0, (4, 1.4, 1.2, 1.4, 1.2, 1.4)),
+)
 
 
 def plot(results: Results) -> Figure:
     """Measured / bound against t (in a sweep: against T) for every theorem that was judged, with its worst point.
 
-    Colours and markers are those of the curves in gap_curves, dashes tell theorems apart. A lower bound is drawn as
-    bound / measured, so that a theorem is violated above the line at 1, whichever way it points.
+    Colours and markers are those of the curves in gap_curves, dashes tell theorems apart, and the δ of one of them. A
+    lower bound is drawn as bound / measured, so that it is violated above the line at 1, whichever way it points.
     """
     with style():
-        bounds = [b for b in held.bounds(results) if np.isfinite(b.ratio).any()]  # where something was judged
+        every = held.bounds(results)
+        strokes = dict(zip(dict.fromkeys(map(_claimed, every)), itertools.cycle(STROKES), strict=False))
+        bounds = [b for b in every if np.isfinite(b.ratio).any()]  # where something was judged
         sweep = results.kind != "trajectory"
         figure, (axes,) = layout.sheet(1)
         shown = [_shown(b) for b in bounds]
@@ -40,7 +52,7 @@ def plot(results: Results) -> Figure:
         entries: list[tuple[Artist, str]] = []
         zero = grey = False
         for bound, ratio in zip(bounds, shown, strict=True):
-            entries.append(_draw(axes, time, bound, ratio, sweep))
+            entries.append(_draw(axes, time, bound, ratio, strokes[_claimed(bound)], sweep))
             with np.errstate(over="ignore"):
                 floor = bound.floor / bound.value if bound.upper else np.zeros_like(ratio)
             grey |= ax.grey_out(axes, time.at(bound.t), ratio, floor)
@@ -84,11 +96,15 @@ def _frame(axes: Axes, bounds: Sequence[Bound], shown: Sequence[np.ndarray]) -> 
         layout.notice(axes, "no theorem could be held against these runs")
 
 
-def _draw(axes: Axes, time: TimeAxis, bound: Bound, ratio: np.ndarray, sweep: bool) -> tuple[Artist, str]:
+def _claimed(bound: Bound) -> tuple[str, float | None]:
+    """What has a stroke of its own."""
+    return bound.theorem, bound.verdict.delta
+
+
+def _draw(axes: Axes, time: TimeAxis, bound: Bound, ratio: np.ndarray, stroke: Any, sweep: bool) -> tuple[Artist, str]:
     x = time.at(bound.t)
     finite = np.flatnonzero(np.isfinite(ratio))
     marked = finite if sweep or not finite.size else finite[ax.sparse(x[finite], bound.style.index)]
-    stroke = STROKES[bound.rank % len(STROKES)]
     label = f"{math_or_plain(bound.title)} · {plain(bound.label)}"
     label += "" if bound.quantile is None else f", {bound.quantile:g}-quantile"
     label += "" if bound.upper else " (lower bound)"
