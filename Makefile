@@ -21,6 +21,7 @@ run: $(VENV)/.installed
 	$(BIN)/convlab run quickstart --out runs/quickstart
 	@echo 'The command is $(BIN)/convlab; after `. $(BIN)/activate` it is convlab.'
 
+# Each session compiles anew; with CONVLAB_CACHE=FOLDER make test what it compiled is kept for the next one.
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

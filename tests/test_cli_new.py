@@ -36,6 +36,7 @@ def test_it_writes_a_file_that_is_checked_and_names_the_next_commands(here: Path
     assert [path.name for path in here.iterdir()] == ["mine.toml"]
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize("quick", [True, False])
 def test_it_runs_as_it_is_and_its_claims_are_right(here: Path, quick: bool) -> None:
     invoke("new", "mine.toml")

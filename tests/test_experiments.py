@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convlab.lab import api, catalog, pages, records, review, store
+from convlab.lab import api, catalog, pages, records, store
 from convlab.lab.config import load_experiment
+from tests.experiments.committed import ruled
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.toml"))
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_quick_version_keeps_its_claims(name: str, tmp_path: Path) -> None:
     outcome = api.run(load_experiment(str(ROOT / "experiments" / f"{name}.toml"), quick=True), out=tmp_path)
@@ -39,8 +41,8 @@ def test_the_committed_results_are_of_this_file_and_can_be_ruled_again(name: str
     assert index["spec"] == store.digest(experiment.to_json()), f"run `convlab run {name}` and commit results/{name}"
     with open(folder / "verdicts.csv", newline="", encoding="utf-8") as file:
         committed = list(csv.DictReader(file))
-    ruled = review.results_of(index, folder / "tasks").verdicts
-    assert [row["ruling"] for row in committed] == [verdict.ruling for verdict in ruled]
+    verdicts = ruled(folder).verdicts
+    assert [row["ruling"] for row in committed] == [verdict.ruling for verdict in verdicts]
     assert all(row["as_expected"] == "True" for row in committed)
     listed = {name for cell in index["cells"] for name in cell["tasks"]}
     assert listed == {path.name for path in (folder / "tasks").glob("*.npz")}, "task files that no cell needs"
@@ -83,7 +85,7 @@ def test_the_page_says_what_the_file_and_the_results_say(name: str) -> None:
     experiment = load_experiment(str(ROOT / "experiments" / f"{name}.toml"))
     assert experiment.hypothesis, "say in the file what is expected, and why"
     assert experiment.lesson, "say in the file what it teaches"
-    results = review.results_of(json.loads((folder / "index.json").read_text()), folder / "tasks")
+    results = ruled(folder)
     assert (results.hypothesis, results.lesson) == (experiment.hypothesis, experiment.lesson)
     assert (results.figures, results.x) == (experiment.figures, experiment.x)
     assert (folder / pages.PAGE).read_text(encoding="utf-8") == pages.page(results)

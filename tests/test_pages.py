@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from convlab.lab import catalog, lists, review
+from convlab.lab import catalog, lists
+from tests.experiments.committed import ruled
 
 ROOT = Path(__file__).resolve().parents[1]
 THEOREMS = ROOT / "convlab" / "theorems" / "CATALOGUE.md"
@@ -21,8 +21,7 @@ def theorem_list() -> str:
 
 def experiment_list() -> str:
     folders = sorted(path.parent for path in (ROOT / "results").glob("*/index.json"))
-    found = (review.results_of(json.loads((folder / "index.json").read_text()), folder / "tasks") for folder in folders)
-    return lists.experiment_list(found)
+    return lists.experiment_list(ruled(folder) for folder in folders)
 
 
 def test_the_list_of_theorems_is_up_to_date() -> None:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from convlab.calculus import _programs as programs
+from convlab.calculus._weighted_gram import weighted_gram
 from convlab.calculus.derivatives import unchecked_hessian
 
 
@@ -82,7 +83,7 @@ def hessian_through_linear_part(f: Callable[[jax.Array], jax.Array], x: jax.Arra
     slopes = jax.grad(outer)
     _, curvature = jax.jvp(lambda z: slopes(z, x), (z,), (jnp.ones_like(z),))
     beside: jax.Array = jax.jacfwd(jax.jacrev(lambda point: outer(z, point)))(x)
-    hessian: jax.Array = A.T @ (curvature[:, None] * A) + beside
+    hessian: jax.Array = weighted_gram(A, curvature) + beside
     return hessian
 
 

@@ -37,7 +37,8 @@ class Carry(NamedTuple):
 def start(
     program: Program, problem: Problem, oracle: Oracle, hyper: dict[str, Any], keys: jax.Array, count: int
 ) -> tuple[Carry, Any]:
-    """The carry before step 0, θ0 for every run, and the samples of block 0.
+    """The carry before step 0, θ0 for every run, and room for the samples of a block: `advance` draws them, so that
+    the drawing is compiled once.
 
     ``count`` is the number of hyperparameters at once, which may hold no traced number.
     """
@@ -51,7 +52,8 @@ def start(
 
     of_a_seed = jax.vmap(one, (0, None), axis_size=count)
     carry = Carry(*jax.vmap(of_a_seed, (None, 0))(hyper, keys))
-    return carry, _draw(problem, oracle, keys, jnp.zeros((), jnp.int64))
+    drawn = jax.eval_shape(lambda: _draw(problem, oracle, keys, jnp.zeros((), jnp.int64)))
+    return carry, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), drawn)
 
 
 def _draw(problem: Problem, oracle: Oracle, keys: jax.Array, block: jax.Array) -> Any:
@@ -89,7 +91,8 @@ def advance(
     end: jax.Array,
     together: int = 1,
 ) -> tuple[Carry, Any]:
-    """Steps begin, …, end − 1 of every run. ``samples`` are those of the last block that was entered, handed on.
+    """Steps begin, …, end − 1 of every run. ``samples`` are those of the last block that was entered, handed on; those
+    of `start` are none.
 
     ``together`` steps form an inner loop whose length is known when it is compiled: a GPU asks the host after each turn
     of a loop whether there is another, unless the number of turns is known. The numbers are the same.
@@ -97,7 +100,7 @@ def advance(
     step = functools.partial(_step, program, problem, oracle)
     every_run = jax.vmap(jax.vmap(step, (0, 0, None, None)), (None, 0, 0, None))
     first = begin // oracle.block
-    held = jnp.maximum(begin - 1, 0) // oracle.block
+    held = (begin - 1) // oracle.block  # −1 before step 0: none
 
     def block(number: jax.Array, both: tuple[Carry, Any]) -> tuple[Carry, Any]:
         carry, samples = both

@@ -1,7 +1,10 @@
 """Measuring: gap, ‖∇R‖² and ‖θ − θ*‖² at the kept points, all checkpoints of all runs in batched calls afterwards.
 
 The risk is never evaluated inside the loop. The gap has two ways: where the plain difference R(θ) − R(θ*) is accurate
-to 1e-12 relative it is taken, elsewhere the formula without cancellation, which costs some ten times as much.
+to 1e-12 relative it is taken, elsewhere the formula without cancellation, which costs some three times as much.
+
+What is compiled depends on the problem's shapes alone: points are handed over in arrays of one length, with how many of
+them are meant as a number, and go through the formula in blocks.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +36,11 @@ from convlab.core.problem import (
 
 CHUNK = 1 << 20  # numbers in the largest temporary of one call: more of them is no faster, and takes memory
 _TOGETHER = 4  # points of one call, at least: data beyond the cache are read once for all of them
+_MOST = 1 << 10  # points of one call, at most
+_BLOCK = 1 << 14  # numbers in the largest temporary of a block, with 8 points at least and 256 at most, a power of two
+_CACHE = 1 << 18  # numbers of data beyond which a block waits for memory, so that many points go at once
 _NODES, _FEWER = 20, 14  # of the integral, and of the one whose difference from it estimates its error
+Formula = Callable[[Problem, Theta], Any]  # of many points at once
 _ACCURATE = 1e-12  # relative error up to which the plain difference of risks serves as the gap
 U = 2.0**-53
 
@@ -52,21 +60,72 @@ def _plain(problem: Problem, points: Theta) -> tuple[jax.Array, jax.Array, jax.A
     return jax.vmap(one)(points)
 
 
-@jax.jit
 def _gaps(problem: Problem, points: Theta) -> jax.Array:
     return jax.vmap(lambda theta: risk_gap(theta, problem))(points)
 
 
-@functools.partial(jax.jit, static_argnames=("nodes",))
 def _remainders(problem: Problem, points: Theta, nodes: int) -> jax.Array:
     centre = problem.optimum if problem.stationary is None else problem.stationary
     assert centre is not None
     return jax.vmap(lambda theta: remainder(theta, problem, centre, nodes))(points)
 
 
-@jax.jit
-def _squared_distances(points: Theta, centre: Stationary) -> jax.Array:
+_REFINED = functools.partial(_remainders, nodes=_NODES)  # made once: a program belongs to its formula
+_FEWER_NODES = functools.partial(_remainders, nodes=_FEWER)
+
+
+def _stationary_distances(problem: Problem, points: Theta) -> jax.Array:
+    centre = problem.stationary
+    assert centre is not None
     return jax.vmap(lambda theta: squared_norm(displacement(theta, centre)))(points)
+
+
+@functools.partial(jax.jit, static_argnames=("formula", "block", "at_once"))
+def _in_blocks(formula: Formula, problem: Problem, points: Theta, count: jax.Array, block: int, at_once: bool) -> Any:
+    """A formula at the first ``count`` points, of which the last block is filled up; what follows is zeros."""
+
+    def turn(i: jax.Array, found: Any) -> Any:
+        some = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, i * block, block), points)
+        put = functools.partial(jax.lax.dynamic_update_slice_in_dim, start_index=i * block, axis=0)
+        return jax.tree.map(put, found, formula(problem, some))
+
+    def all_blocks() -> Any:
+        shapes = jax.eval_shape(formula, problem, points)
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.fori_loop(0, (count + block - 1) // block, turn, nothing)
+
+    total = jax.tree.leaves(points)[0].shape[0]
+    if total <= block:
+        return formula(problem, points)
+    return jax.lax.cond(2 * count > total, lambda: formula(problem, points), all_blocks) if at_once else all_blocks()
+
+
+def _at(formula: Formula, problem: Problem, points: Theta, decrement: bool) -> Any:
+    """A formula at no more points than one call takes, as arrays of numpy."""
+    most, block = _sizes(problem, decrement)
+    count = jax.tree.leaves(points)[0].shape[0]
+
+    def filled(leaf: np.ndarray) -> np.ndarray:
+        if count == most:
+            return leaf
+        return np.concatenate([leaf, np.broadcast_to(leaf[:1], (most - count, *leaf.shape[1:]))])
+
+    at_once = problem.rows * _dimension(problem) > _CACHE
+    found = _in_blocks(formula, problem, jax.tree.map(filled, points), np.int64(count), block, at_once)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[:count], found)
+
+
+def _dimension(problem: Problem) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(problem.theta0))
+
+
+def _sizes(problem: Problem, decrement: bool) -> tuple[int, int]:
+    """Points of one call, which is the length of the arrays that are handed over, and of a block."""
+    dimension = _dimension(problem)
+    numbers = max(problem.rows, dimension, 1) * (dimension if decrement else 1)  # a decrement takes a Hessian
+    most = max(_TOGETHER, min(_MOST, CHUNK // numbers))
+    block = max(8, min(256, _BLOCK // numbers))
+    return most, min(most, 1 << block.bit_length() - 1)
 
 
 def measure(
@@ -79,9 +138,7 @@ def measure(
     stationary_dist2 = ‖θ − θ̄‖² are there too; decrement2, which costs a linear system, if ``decrement`` asks for it.
     """
     count = jax.tree.leaves(points)[0].shape[0]
-    dimension = sum(leaf.size for leaf in jax.tree.leaves(problem.theta0))
-    numbers = max(problem.rows, dimension, 1) * (dimension if decrement else 1)  # a decrement takes a Hessian
-    size = max(_TOGETHER, CHUNK // numbers)
+    size, _ = _sizes(problem, decrement)
 
     def chunk(low: int) -> Theta:
         poll()  # between two calls a run may be ended
@@ -92,17 +149,19 @@ def measure(
 
 
 def _measure_chunk(problem: Problem, points: Theta, decrement: bool) -> dict[str, np.ndarray]:
-    risk, grad_norm2, dist2 = (np.asarray(values) for values in _plain(problem, points))
-    found = {"gap": _gap(problem, points, risk), "grad_norm2": grad_norm2, "dist2": dist2}
+    def at(formula: Formula, some: Theta = points) -> Any:
+        return _at(formula, problem, some, decrement)
+
+    risk, grad_norm2, dist2 = at(_plain)
+    found = {"gap": _gap(problem, points, risk, at), "grad_norm2": grad_norm2, "dist2": dist2}
     if problem.stationary is not None:
-        found["stationary_gap"] = _difference(problem, points, risk, problem.stationary)
-        found["stationary_dist2"] = np.asarray(_squared_distances(points, problem.stationary))
+        found["stationary_gap"] = _difference(problem, points, risk, problem.stationary, at)
+        found["stationary_dist2"] = at(_stationary_distances)
     if decrement:
-        found["decrement2"] = np.asarray(_decrements(problem, points))
+        found["decrement2"] = at(_decrements)
     return found
 
 
-@jax.jit
 def _decrements(problem: Problem, points: Theta) -> jax.Array:
     """λ² = ∇Rᵀ(∇²R)⁻¹∇R, Newton's decrement squared: what a full Newton step would gain twice on a quadratic."""
     _, unravel = ravel_pytree(problem.theta0)
@@ -118,18 +177,20 @@ def _decrements(problem: Problem, points: Theta) -> jax.Array:
     return jax.vmap(one)(points)
 
 
-def _gap(problem: Problem, points: Theta, risk: np.ndarray) -> np.ndarray:
+def _gap(problem: Problem, points: Theta, risk: np.ndarray, at: Callable[..., Any]) -> np.ndarray:
     optimum = problem.optimum
     if optimum is None:
         return np.full_like(risk, np.nan)
     if problem.rows == 0 and problem.gap is not None:
-        return np.asarray(_gaps(problem, points))
+        return np.asarray(at(_gaps))
     if optimum.hi is None:  # a one-sided R*: what is measured lies above the gap, by at most the error told
         return np.asarray(risk - float(optimum.risk_low))
-    return _difference(problem, points, risk, optimum)
+    return _difference(problem, points, risk, optimum, at)
 
 
-def _difference(problem: Problem, points: Theta, risk: np.ndarray, centre: Optimum | Stationary) -> np.ndarray:
+def _difference(
+    problem: Problem, points: Theta, risk: np.ndarray, centre: Optimum | Stationary, at: Callable[..., Any]
+) -> np.ndarray:
     """R(θ) − R(c) from a point c where the gradient vanishes: the plain difference where that is the more accurate.
 
     So it is where its rounding is proven to be below 1e-12 of it. A closed form is good to a few u everywhere, and only
@@ -143,12 +204,11 @@ def _difference(problem: Problem, points: Theta, risk: np.ndarray, centre: Optim
     (coarse,) = np.nonzero(np.isfinite(found) & (np.abs(found) * _ACCURATE < error))
     if not coarse.size:
         return np.asarray(found)
-    found = found.copy()
+    found, some = found.copy(), jax.tree.map(lambda leaf: leaf[coarse], points)
     if problem.gap is not None:
-        found[coarse] = _chosen(lambda some: _gaps(problem, some), points, coarse)
+        found[coarse] = at(_gaps, some)
         return np.asarray(found)
-    refined = _chosen(lambda some: _remainders(problem, some, _NODES), points, coarse)
-    fewer = _chosen(lambda some: _remainders(problem, some, _FEWER), points, coarse)
+    refined, fewer = at(_REFINED, some), at(_FEWER_NODES, some)
     found[coarse] = np.where(np.abs(refined - fewer) <= error[coarse], refined, found[coarse])
     return np.asarray(found)
 
@@ -168,13 +228,6 @@ def risk_rounding(problem: Problem, points: Theta, risk: np.ndarray, least: floa
         steeper = np.sqrt(np.maximum(risk / max(least, np.finfo(float).tiny), 1.0)) if least > 0 else 1.0
         spread = float(centre.rounding) * (size + star) * steeper
         return np.asarray(16 * U * (np.abs(risk) + abs(least)) + 4 * spread)
-
-
-def _chosen(formula: Callable[[Theta], jax.Array], points: Theta, chosen: np.ndarray) -> np.ndarray:
-    """A formula at the chosen points, padded to a power of two so that few shapes are compiled."""
-    padded = 1 << max(1, math.ceil(math.log2(chosen.size)))
-    index = np.concatenate([chosen, np.full(padded - chosen.size, chosen[0])])
-    return np.asarray(formula(jax.tree.map(lambda leaf: leaf[index], points)))[: chosen.size]
 
 
 def relative_errors(problem: Problem) -> dict[str, float]:

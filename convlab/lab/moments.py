@@ -101,7 +101,7 @@ def noise_of(problem: Problem, oracle: str, facts: Mapping[str, Any]) -> Noise:
     (sigma)."""
     flat, unravel = ravel_pytree(problem.theta0)
     star = ravel_pytree(problem.optimum.hi)[0]  # type: ignore[union-attr]
-    H = hessian(lambda x: risk_of(problem, unravel(x)), flat)
+    H = jax.jit(lambda of, x: hessian(lambda x: risk_of(of, unravel(x)), x))(problem, flat)  # one program, not fifty
     d = flat.size
     nothing = Noise(H, jnp.zeros(()), jnp.zeros((1, d, d)), jnp.zeros((1, d)), jnp.zeros((d, d)))
     if oracle == "exact":
@@ -124,20 +124,25 @@ def noise_of(problem: Problem, oracle: str, facts: Mapping[str, Any]) -> Noise:
 
 
 @jax.jit
-def advance(noise: Noise, moments: Moments, step_sizes: jax.Array, weights: jax.Array) -> Moments:
-    """Steps of the sizes η_t [steps]; ``weights`` [steps, outputs] are those that each average gives to θ_t."""
+def advance(
+    noise: Noise, moments: Moments, step_sizes: jax.Array, weights: jax.Array, begin: jax.Array, end: jax.Array
+) -> Moments:
+    """Steps begin, …, end − 1, of the sizes η_t [T]; ``weights`` [T, outputs] are those that each average gives to θ_t.
+
+    How many steps there are is not known to the program: one is compiled for all checkpoints.
+    """
     eye = jnp.eye(noise.H.shape[0])
 
-    def one(at: Moments, both: tuple[jax.Array, jax.Array]) -> tuple[Moments, None]:
-        eta, w = both
+    def one(t: jax.Array, at: Moments) -> Moments:
+        eta, w = step_sizes[t], weights[t]
         shrink = eye - eta * noise.H
         weight = w[:, None, None]
         square = at.square + weight * (at.cross + jnp.swapaxes(at.cross, 1, 2)) + weight**2 * at.second[None]
         cross = (at.cross + weight * at.second[None]) @ shrink
         second = shrink @ at.second @ shrink + eta**2 * _added(noise, at)
-        return Moments(shrink @ at.mean, (second + second.T) / 2, at.weight + w, cross, square), None
+        return Moments(shrink @ at.mean, (second + second.T) / 2, at.weight + w, cross, square)
 
-    return jax.lax.scan(one, moments, (step_sizes, weights))[0]
+    return Moments(*jax.lax.fori_loop(begin, end, one, moments))
 
 
 def _added(noise: Noise, at: Moments) -> jax.Array:
@@ -184,14 +189,13 @@ def expectations(
     weights = {name: weight for name, weight in outputs.items() if weight is not None}
     at = start(problem, len(weights))
     found: dict[str, dict[str, list[float]]] = {name: {} for name in outputs}
+    t = np.arange(max(checkpoints))
+    given = np.stack([weight(t) for weight in weights.values()], 1) if weights else np.zeros((t.size, 0))
+    each_step, each_weight = jnp.asarray(step_size(t), float), jnp.asarray(given, float)
     begin = 0
     for end in checkpoints:
         if end > begin:
-            t = np.arange(begin, end)
-            given = np.stack([weight(t) for weight in weights.values()], 1) if weights else np.zeros((t.size, 0))
-            still = (1 << (t.size - 1).bit_length()) - t.size  # steps of size 0, so that few lengths are compiled
-            steps, given = np.pad(step_size(t), (0, still)), np.pad(given, ((0, still), (0, 0)))
-            at = advance(noise, at, jnp.asarray(steps, float), jnp.asarray(given, float))
+            at = advance(noise, at, each_step, each_weight, np.int64(begin), np.int64(end))
             begin = end
         for name in outputs:
             second = at.second

@@ -27,7 +27,7 @@ def work(quick: bool, cores: int) -> Work:
     contenders = [
         Contender(
             "convlab", lambda: ours.run, 1.0, lambda again: agree_exactly(found["gap"], again["gap"], "gaps"),
-            f"{steps} steps of jax.hessian, each measured",
+            f"{steps} steps, each measured",
         ),
         Contender("JAX, jax.hessian", lambda: _jax(ours, steps, _solve), 1.0, _close(ours), f"{steps} steps"),
         Contender("JAX, CG on jvp(grad)", lambda: _jax(ours, steps, _cg), 1.0, _close(ours), f"{steps} steps"),

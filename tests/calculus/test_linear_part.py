@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from convlab.calculus import linear_part
+from convlab.calculus._weighted_gram import weighted_gram
 from convlab.calculus.linear_part import hessian_of_vector, hessian_through_linear_part
 from convlab.problems._glm import least_squares_risk, logistic_risk, softplus
 from tests.running import run
@@ -102,6 +103,24 @@ def test_one_product_of_matrices_instead_of_two() -> None:
     once = 2.0 * N * D**2
     assert operations(functools.partial(hessian_through_linear_part, f)) < 1.6 * once
     assert operations(jax.hessian(f)) > 2.0 * once
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (255, 3), (256, 95), (257, 96), (700, 100), (3, 400)])
+def test_a_weighted_gram_matrix_by_blocks_against_numpy(n: int, d: int) -> None:
+    """Rows and columns that fill their blocks and that do not, weights of both signs; a wide result is symmetric."""
+    A, w = RNG.standard_normal((n, d)), RNG.standard_normal(n)
+    found = np.asarray(jax.jit(weighted_gram)(A, w))
+    size = np.abs(A).T @ (np.abs(w)[:, None] * np.abs(A))
+    assert (np.abs(found - A.T @ (w[:, None] * A)) <= 2 * (n + 2) * 2.0**-53 * size).all()  # two orders of summation
+    if d >= 96:
+        np.testing.assert_array_equal(found, found.T)
+
+
+def test_a_weighted_gram_matrix_needs_no_copy_of_its_rows() -> None:
+    """Temporary memory stays below the matrix's own: of blocks, and of the result."""
+    A, w = jax.ShapeDtypeStruct((20_000, 100), np.float64), jax.ShapeDtypeStruct((20_000,), np.float64)
+    needed = jax.jit(weighted_gram).lower(A, w).compile().memory_analysis().temp_size_in_bytes
+    assert needed < 20_000 * 100 * 8 / 8
 
 
 @pytest.mark.usefixtures("usual_promotion")

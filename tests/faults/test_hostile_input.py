@@ -119,6 +119,7 @@ def test_data_that_is_no_file() -> None:
     assert "is no data set; allowed: breast_cancer" in one_mistake(convlab("run", "e.toml"))
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_label_column_is_the_one_that_is_named() -> None:
     Path("table.csv").write_text("y,b,a\n1,2,5\n0,1,6\n1,1,7\n0,2,8\n")
     write(LOGISTIC, "ridge = 0.1", 'ridge = 0.1\nlabel = "z"')
@@ -219,6 +220,7 @@ def test_a_platform_that_does_not_start(monkeypatch: pytest.MonkeyPatch, error: 
         assert "jax starts no device with JAX_PLATFORMS='tpu'" in one_mistake(convlab(*command))
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_nothing_computed_is_lost_by_a_mistake() -> None:
     """Results stay as they are when the file, its data or an option turns bad, and are found again afterwards."""
     Path("table.csv").write_text(GOOD)
@@ -239,6 +241,7 @@ def test_nothing_computed_is_lost_by_a_mistake() -> None:
     assert contents(Path("results")) == before
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_other_data_overwrite_no_results() -> None:
     """The data's content is part of what was run: other data give other tasks, and the earlier verdicts are kept."""
     Path("table.csv").write_text(GOOD)

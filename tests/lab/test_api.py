@@ -78,6 +78,7 @@ def test_the_same_spec_is_not_run_again_and_writes_the_same(work: Path, monkeypa
     assert contents(work / "results" / "two") == before
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_forced_runs_and_fresh_folders_give_equal_bytes(work: Path) -> None:
     run()
     tasks = work / "results" / "two" / "tasks"
@@ -89,6 +90,7 @@ def test_forced_runs_and_fresh_folders_give_equal_bytes(work: Path) -> None:
     assert {path.name: path.read_bytes() for path in (work / "elsewhere" / "tasks").glob("*.npz")} == first
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_more_seeds_extend_a_run(work: Path) -> None:
     run()
     more = run("run.seeds=40")
@@ -98,6 +100,7 @@ def test_more_seeds_extend_a_run(work: Path) -> None:
     assert run("run.seeds=4").ran == 0
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_force_runs_again_what_is_read(work: Path) -> None:
     """Also where the file holds more seeds than are asked for now: nothing is discarded, nothing is lost."""
     run()
@@ -111,6 +114,7 @@ def test_force_runs_again_what_is_read(work: Path) -> None:
     assert path.read_bytes() == truth
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_other_specs_overwrite_nothing(work: Path) -> None:
     run()
     before = contents(work / "results" / "two")
@@ -122,6 +126,7 @@ def test_other_specs_overwrite_nothing(work: Path) -> None:
     assert contents(work / "results" / "two") == before
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_an_edited_file_moves_the_earlier_results_aside(work: Path) -> None:
     before = contents(run().folder)
     (work / "two.toml").write_text(TEXT.replace("horizon = 60", "horizon = 40"))
@@ -142,6 +147,7 @@ def test_judge_and_plot_need_files_alone(work: Path, monkeypatch: pytest.MonkeyP
     assert contents(first.folder) == before
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(work: Path) -> None:
     def stop(progress: runner.Progress) -> None:
         if progress.label.startswith("gd"):
@@ -153,6 +159,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(work: Path) -
     assert (run().ran, run().ran) == (1, 0)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_one_bad_task_does_not_take_the_rest_along(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_batch = runner.run_batch
 
@@ -170,6 +177,7 @@ def test_one_bad_task_does_not_take_the_rest_along(work: Path, monkeypatch: pyte
     assert run().ran == 1, "a failure is not a result"
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_damaged_task_is_run_again(work: Path) -> None:
     run()
     (broken, *_) = sorted((work / "results/two/tasks").glob("*.npz"))
@@ -179,6 +187,7 @@ def test_a_damaged_task_is_run_again(work: Path) -> None:
     assert broken.read_bytes() == content
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_results_that_are_not_there_are_one_line(work: Path) -> None:
     with pytest.raises(ConvlabError, match="convlab run two"):
         api.judge("two")
@@ -199,6 +208,7 @@ def test_divergence_is_ruled_and_drawn(work: Path) -> None:
     assert "exceeds 2/L" in outcome.results.verdicts[0].why
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_without_claims_every_theorem_is_tried(work: Path) -> None:
     text = TEXT[: TEXT.index("[[claim]]")]
     (work / "two.toml").write_text(text)

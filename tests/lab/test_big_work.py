@@ -230,6 +230,7 @@ def test_long_runs_are_cut_into_equal_shares_for_the_cores(monkeypatch: pytest.M
         assert tasks.Batch(batch.tasks, batch.most_seeds, cores).piece(seeds) == piece
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_batches_side_by_side_write_the_bytes_of_one_after_the_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

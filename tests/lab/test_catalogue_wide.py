@@ -146,6 +146,7 @@ def test_slopes_are_asked_of_the_interval() -> None:
     assert not dataclasses.replace(verdict, ruling="inconclusive").as_expected
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_claim_on_a_slope_decides_the_exit_and_is_not_asked_in_quick(tmp_path: Path) -> None:
     claim = '\n[[claim]]\ntheorem = "gd_strongly_convex_gap"\nslope = [-9.0, -8.0]\n[quick]\nrun.horizon = 10\n'
     experiment = load(tmp_path, text=BODY + claim)

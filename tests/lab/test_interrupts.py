@@ -74,6 +74,7 @@ def test_the_handler_of_others_and_other_threads_are_left_alone() -> None:
     assert seen == [signal.default_int_handler]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_an_interrupt_while_a_task_is_saved_is_no_failed_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """numpy writes an archive: `zipfile` turns the interrupt into a ValueError, and the run would have gone on."""
     monkeypatch.chdir(tmp_path)

@@ -250,6 +250,7 @@ kinds = ["bound_ratio"]
 """
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_order_in_a_file_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     problems = TWO.split("[[problem]]")

@@ -124,6 +124,7 @@ def outcome(folder: Path, **changed: str) -> api.Outcome:
     return api.run(load_experiment(folder / "e.toml"), out=folder / "out")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_mean_of_the_seeds_lies_within_its_limits_around_the_expectation(tmp_path: Path) -> None:
     """Both ways through the public runner; simultaneous 99.9% limits over the checkpoints and outputs."""
     found = outcome(tmp_path)

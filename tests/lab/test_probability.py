@@ -222,6 +222,7 @@ expect = "inconclusive"
 """
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("theorem", "delta", "seeds"), [("sgd_strongly_convex", "", 8), ("sgd_gaussian_quantile", "delta = 0.5", 12)]
 )

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from convlab.lab import environment, loop, runner
+from convlab.lab import environment, loop, measure, runner
 from tests.benchmarks.ours import Ours, prepare, recorded, steps_taken
 
 N = 23  # rows: a number that no other size of these programs has
@@ -76,7 +76,7 @@ def test_nothing_compiles_for_another_horizon_step_size_ridge_or_seed() -> None:
     first = sgd()
     first.run()
     others = [
-        sgd(horizon=1_000),  # where no gap is so small that it is measured a second way, by another program
+        sgd(horizon=1_000),
         sgd(step_size=0.4),
         sgd(step_size="1/L_max"),
         sgd(ridge=0.2),
@@ -88,6 +88,21 @@ def test_nothing_compiles_for_another_horizon_step_size_ridge_or_seed() -> None:
         (batch,) = first.batches
         runner.run_batch(batch, (40, 42), lambda steps, label: None)
     assert not found
+
+
+def test_measuring_compiles_nothing_for_other_numbers_of_points() -> None:
+    """Another T, other checkpoints, other seeds: also down to the optimum, where a gap is measured a second way."""
+    sizes = [(400, 5), (60, 3), (5_000, 40), (700, 300)]
+    runs = [prepare(ROWS, [{"name": "gd", "step_size": "1/L"}], T, checkpoints=count) for T, count in sizes]
+    near = [int((runs[0].run()["gap"] < 1e-6).sum())]
+    problem, star = runs[0].problem, np.asarray(runs[0].problem.optimum.hi)  # type: ignore[union-attr]
+    with compilations() as found:
+        near += [int((run.run()["gap"] < 1e-6).sum()) for run in runs[1:]]
+        for count in (1, 8, 9, 300, 5_000):  # of seeds × checkpoints
+            measure.measure(problem, star + np.linspace(0.0, 1.0, count)[:, None])
+    assert not found
+    assert min(near) > 0
+    assert len(set(near)) == len(near)
 
 
 def test_one_program_for_each_shape() -> None:
@@ -206,6 +221,14 @@ def test_random_numbers_are_drawn_for_a_block_and_not_for_a_step() -> None:
     found = draws(advance_of("minibatch"))
     assert found
     assert set(found) == {("while", "cond")}
+
+
+def test_the_drawing_is_compiled_once() -> None:
+    """In `advance` alone: the first block is drawn there too, and `start` draws nothing."""
+    (program, problem, oracle, hyper, keys, *_), _ = call_of(sgd())
+    found = jax.make_jaxpr(loop.start, static_argnums=(0, 5))(program, problem, oracle, hyper, keys, 1)
+    assert "random_bits" in str(jax.make_jaxpr(loop._draw)(problem, oracle, keys, 0))
+    assert "random_bits" not in str(found)
 
 
 def test_a_draw_in_a_step_is_seen() -> None:
