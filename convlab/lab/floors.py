@@ -38,7 +38,7 @@ import numpy as np
 from convlab.core.problem import Problem
 from convlab.core.setting import EXACT_EXPECTATION, Setting
 from convlab.lab import rounding
-from convlab.lab.final_floors import at_rest, near_stationary_point, norm
+from convlab.lab.final_floors import near_stationary_point, norm
 
 _GRADIENT = frozenset({"gradient step", "subgradient step", "proximal gradient step"})
 _MOMENTUM = frozenset({"Nesterov step", "accelerated proximal gradient step", "heavy-ball step"})
@@ -63,9 +63,8 @@ def along(problem: Problem, setting: Setting, t: np.ndarray, measured: Measured)
     kind = _kind(setting)
     if kind is None or EXACT_EXPECTATION in setting.traits or (kind == "Newton" and not _mu(setting) > 0.0):
         return {}
-    if kind == "gradient" and max(abs(setting.step_size(int(at))) for at in (0, *t[:-1])) * smooth > 2.0:
-        # on a quadratic longer steps multiply roundings, on others until they are seen: only the end is known
-        return at_rest(problem, setting, t) if "last" in measured else {}
+    if kind == "gradient" and abs(setting.step_size(max(int(t[-1]) - 1, 0))) * smooth > 2.0:
+        return {}  # on a quadratic longer steps multiply roundings without end, on others until they are seen
     flattest = max(_mu(setting), _FLATTEST * smooth)
     curvatures = np.geomspace(min(flattest, smooth), smooth, _CURVATURES)[:, None, None]
     seeds, together = len(next(iter(measured.values()))["grad_norm2"]), max(1, _NUMBERS // (_CURVATURES * t.size))
@@ -147,7 +146,8 @@ def _apart(
         rates, echoes = zip(*(_response(setting, kind, eta, flat) for eta in (longest, shortest)), strict=True)
         rate = np.maximum(*rates)
         added = longest * epsilon + _STORED[kind] * stored + relative * np.maximum(distance[:, k - 1], distance[:, k])
-        delta = rate**steps * delta + added * _summed(rate, steps)
+        far = (longest * flat > 2.0) & (kind == "gradient")  # multiplied for now, and forgotten when steps are short
+        delta = np.where(far, added / (longest * flat), rate**steps * delta + added * _summed(rate, steps))
         apart[:, :, k] = delta * np.minimum(np.maximum(*echoes), float(max(t[k], 1)))
     return apart
 

@@ -64,6 +64,8 @@ def find(target: str, out: Path | None) -> Path:
     found = next((candidate for candidate in candidates if _is_file(candidate / INDEX)), None)
     if out is not None and _is_file(out / INDEX):
         held, names = _name(out), {Path(target).name.removesuffix(".toml"), found and _name(found)}
+        if held is None and found != out:
+            raise ConvlabError(f"{one_line(str(out / INDEX))} cannot be read; name another folder with --out")
         if held not in names and found != out:
             told = f"{one_line(str(out))} holds the results of '{held}', not of '{one_line(target[:80])}'"
             raise ConvlabError(f"{told}; name another folder with --out")

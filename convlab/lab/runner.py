@@ -232,7 +232,8 @@ def _floor(settled: Settled, measured: dict[str, dict[str, np.ndarray]]) -> dict
     """One number per quantity, and, where the method's rounding is understood, one per checkpoint."""
     setting, t = settled.setting, np.asarray(settled.cell.checkpoints, np.int64)
     ends = final_floors.limits(settled.problem, setting)
-    return {**ends, **floors.along(settled.problem, setting, t, measured)}
+    blind = final_floors.of_values(settled.problem, setting, t, measured)
+    return {**ends, **blind, **floors.along(settled.problem, setting, t, measured)}
 
 
 def _interval(problem: Problem) -> tuple[float, float] | None:

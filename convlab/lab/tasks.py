@@ -122,7 +122,7 @@ def _sources(names: Mapping[str, str], cell: Cell) -> str:
     paths |= {root / "lab" / "quadratic_model.py"} if cell.models else set()
     paths |= {root / "lab" / "noise.py"} if cell.noise else set()
     paths |= {root / "lab" / "moments.py"} if cell.expectation == EXACT else set()
-    calculus = ("inputs", "derivatives", "directional", "remainder", "linear_part", "_programs")
+    calculus = ("inputs", "derivatives", "directional", "remainder", "linear_part", "_weighted_gram", "_programs")
     paths |= {root / "calculus" / f"{name}.py" for name in calculus}
     paths |= {root / "core" / f"{name}.py" for name in ("expression", "optimizer", "oracle", "output", "problem")}
     paths |= {root / "outputs" / f"{output_parts(name)[0]}.py" for name in cell.outputs}

@@ -20,6 +20,7 @@ SGD = {"name": "sgd", "step_size": STEP_SIZE}
 PER_RUN, BLOCKED = "numba, one loop per run", "numba, seeds blocked for SIMD"
 WHOLE, FILES = "convlab, whole run", "convlab, whole run without figures"
 BARE, ENDS = "the loop alone", "convlab, no checkpoints"
+WHOLE_OF_MORE, BARE_OF_MORE = "convlab, whole run, ten times the seeds", "the loop alone, ten times the seeds"
 
 
 def work(quick: bool, cores: int) -> Work:
@@ -27,10 +28,14 @@ def work(quick: bool, cores: int) -> Work:
     ours = prepare(PROBLEM, [SGD], steps, seeds)
     ends = prepare(PROBLEM, [SGD], steps, seeds, checkpoints=2)
     gaps = ours.run()["gap"][:, 0]
+    more = prepare(PROBLEM, [SGD], steps, 10 * seeds)  # what a run costs beside its steps does not grow with them
     units = float(steps * seeds)
 
     def same(found: Any) -> str:
         return agree_exactly(gaps, found["gap"][:, 0], "gaps")
+
+    def same_of_more(found: Any) -> str:
+        return agree_exactly(gaps, found["gap"][:seeds, 0], "gaps of the first seeds")
 
     def same_end(found: Any) -> str:
         return agree_exactly(gaps[:, -1], found["gap"][:, 0, -1], "gaps")
@@ -41,6 +46,8 @@ def work(quick: bool, cores: int) -> Work:
         Contender(FILES, lambda: lambda: ours.whole(figures=False), units, same, "with files and rulings"),
         Contender(BARE, ours.bare, units, _points(ours, gaps, -1), "one call, nothing measured"),
         Contender(ENDS, lambda: ends.run, units, same_end, "start and end alone"),
+        Contender(WHOLE_OF_MORE, lambda: more.whole, 10 * units, same_of_more, "with files, rulings and figures"),
+        Contender(BARE_OF_MORE, more.bare, 10 * units, _points(ours, gaps, -1, seeds), "one call, nothing measured"),
         *_numba(ours, gaps, cores),
         *_packages(ours, gaps, quick),
     ]
@@ -50,17 +57,21 @@ def work(quick: bool, cores: int) -> Work:
         Goal(f"W1: convlab / numba per run, {threads} each", 1.0, ratio("convlab", PER_RUN)),
         Goal("a whole run / the bare loop", 1.15, ratio(WHOLE, BARE)),
         Goal("a whole run without figures / the bare loop", 1.15, ratio(FILES, BARE)),
+        Goal("a whole run / the bare loop, ten times the seeds", 1.15, ratio(WHOLE_OF_MORE, BARE_OF_MORE)),
         Goal("57 checkpoints / none", 1.05, ratio("convlab", ENDS)),
         Goal("steps taken / longest horizon", 1.0, lambda rounds: [taken], "exactly"),
     ]
     return Work(f"SGD, batch 1, breast_cancer 569×30, {steps:,} steps, {seeds} seeds", contenders, goals)
 
 
-def _points(ours: Ours, gaps: np.ndarray, at: int) -> Callable[[Any], str]:
-    """The same random numbers: points whose gaps are those of convlab's runs at a checkpoint."""
-    return lambda found: agree_exactly(
-        gaps[: len(found), at], gap_of(ours.problem, np.asarray(found).reshape(len(found), -1)), "gaps"
-    )
+def _points(ours: Ours, gaps: np.ndarray, at: int, most: int | None = None) -> Callable[[Any], str]:
+    """The same random numbers: points, of the first ``most`` seeds, whose gaps are those of convlab at a checkpoint."""
+
+    def check(found: Any) -> str:
+        points = np.asarray(found)[:most]
+        return agree_exactly(gaps[: len(points), at], gap_of(ours.problem, points.reshape(len(points), -1)), "gaps")
+
+    return check
 
 
 def _numba(ours: Ours, gaps: np.ndarray, cores: int) -> list[Contender]:
