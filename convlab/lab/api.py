@@ -134,7 +134,7 @@ def _plan(work: Work, kept: int, device: Any) -> tuple[str, Crew]:
         seeds = max(2, high - low) if batch.random else 1
         widest[id(batch)] = batch, max(seeds, widest.get(id(batch), (batch, 0))[1])
     needed = []
-    at_once = max(batch.cores for batch, _ in widest.values()) if _steps(work) >= tasks.LONG else 1
+    at_once = max(batch.cores for batch, _ in widest.values()) if _effort(work) >= tasks.LONG else 1
     for batch, seeds in widest.values():
         needed.append(needs.of_batch(batch.first, len(batch.tasks), seeds, kept))
         there = needs.room(batch.first.problem, device)
@@ -149,7 +149,16 @@ def _plan(work: Work, kept: int, device: Any) -> tuple[str, Crew]:
 
 def _steps(work: Work) -> int:
     """Steps × runs."""
-    return sum(len(b.tasks) * max(2 if b.random else 1, hi - lo) * b.first.cell.horizon for b, (lo, hi), _ in work)
+    return sum(_steps_of(batch, span) for batch, span, _ in work)
+
+
+def _effort(work: Work) -> float:
+    """Steps × runs, each as heavy as it is."""
+    return sum(_steps_of(batch, span) * batch.weight for batch, span, _ in work)
+
+
+def _steps_of(batch: tasks.Batch, span: tuple[int, int]) -> int:
+    return len(batch.tasks) * max(2 if batch.random else 1, span[1] - span[0]) * batch.first.cell.horizon
 
 
 def _run_work(

@@ -128,9 +128,10 @@ def _processor() -> str:
 def be_quiet() -> None:
     """For a process of convlab's own, before it imports jax: XLA before jax 0.12 prints two lines of 2 kB for each
     program that it loads, wherever the processor is tuned to go without gathers (github.com/jax-ml/jax/issues/38445).
-    They say that the machine's features differ, of which the folder's name takes care."""
-    if "jaxlib" not in sys.modules and _is_before_0_12():
-        os.environ.setdefault(_QUIET, "3")
+    They say that the machine's features differ, of which the folder's name takes care. A process that has imported jax
+    hands jax's own "1" on to those that it starts: that is nobody's wish."""
+    if "jaxlib" not in sys.modules and _is_before_0_12() and os.environ.get(_QUIET, "1") == "1":
+        os.environ[_QUIET] = "3"
 
 
 def _is_loud() -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from convlab.lab import catalog, environment, needs, store
 from convlab.lab.grid import Cell
 from convlab.lab.settle import Settled
@@ -16,7 +19,8 @@ from convlab.lab.spec import EXACT, output_parts
 
 # Runs of one batch: on a CPU the time per run is flat from 16 to 4096; on an H200 it falls up to 10⁵ and more.
 _MOST_RUNS = {"cpu": 4096, "gpu": 1 << 17}
-LONG = 10**7  # steps × runs from which on the other cores are worth a start
+LONG = 10**7  # steps × runs × weight from which on the other cores are worth a start
+_LIGHT = 128  # numbers of rows that cost a step as much as all the rest of it
 _SEEDS = 16  # seeds that a full batch has room for, at least
 _MEMORY = {"cpu": 1 << 29, "gpu": 1 << 31}  # bytes that a batch may take for its points and states
 
@@ -46,12 +50,19 @@ class Batch:
     def random(self) -> bool:
         return self.first.random
 
+    @property
+    def weight(self) -> float:
+        """What a step of a run costs, in steps that look at a row of a few numbers."""
+        problem = self.first.problem
+        rows = self.first.oracle.rows_per_step(problem) if self.random else 0.0
+        return 1.0 + rows * sum(np.size(leaf) for leaf in jax.tree.leaves(problem.theta0)) / _LIGHT
+
     def piece(self, seeds: int) -> int:
         """How many of ``seeds`` run as one program: all that memory allows, and of a long run a share for each core.
 
         The shares are equal, so that they are one program.
         """
-        if not self.random or len(self.tasks) * seeds * self.first.cell.horizon < LONG:
+        if not self.random or len(self.tasks) * seeds * self.first.cell.horizon * self.weight < LONG:
             return self.most_seeds
         shares = [k for k in range(2, self.cores + 1) if seeds % k == 0 and seeds >= k * _SEEDS]
         return min(self.most_seeds, seeds // shares[-1]) if shares else self.most_seeds

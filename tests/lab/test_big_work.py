@@ -230,6 +230,18 @@ def test_long_runs_are_cut_into_equal_shares_for_the_cores(monkeypatch: pytest.M
         assert tasks.Batch(batch.tasks, batch.most_seeds, cores).piece(seeds) == piece
 
 
+def test_heavy_steps_are_worth_a_second_core_sooner() -> None:
+    """A step that looks at 32 rows of 40 numbers counts for eleven: 10^6 of them are cut, 10^6 of one row are not."""
+    with environment.numerics("cpu"):
+        for size, piece in ((1, None), (32, 50)):
+            oracle = {"name": "minibatch", "size": size}
+            _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=10_000, seeds=4, oracle=oracle)
+            assert batch.weight == 1 + size * 40 / 128
+            assert tasks.Batch(batch.tasks, batch.most_seeds, 2).piece(100) == (piece or batch.most_seeds)
+        _, (exact,) = settled([{"name": "gd", "step_size": 1e-3}], horizon=10_000)
+        assert exact.weight == 1
+
+
 @pytest.mark.usefixtures("unrendered")
 def test_batches_side_by_side_write_the_bytes_of_one_after_the_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -268,6 +268,10 @@ def test_a_jax_that_warns_of_every_program_is_told_not_to_or_left_alone(
     monkeypatch.delitem(sys.modules, "jaxlib")
     cache_folder.be_quiet()
     assert cache_folder.place(True, 2).folder is not None
+    for inherited, then in (("1", "3"), ("0", "0")):  # jax's own, which it sets for its children; somebody's wish
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", inherited)
+        cache_folder.be_quiet()
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == then
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
     monkeypatch.setattr(cache_folder, "_is_before_0_12", lambda: False)
     cache_folder.be_quiet()
