@@ -85,6 +85,32 @@ def test_it_holds_at_every_horizon_and_a_bound_a_little_lower_does_not(name: str
         assert lower.ruling == "violated", f"T = {T}: {lower.why}"
 
 
+LINEAR = (
+    "gd_exact_line_search",
+    "gd_quadratic",
+    "heavy_ball_quadratic",
+    "newton_degenerate",
+    "polyak_strongly_convex",
+    "proximal_gradient_strongly_convex",
+    "strongly_convex_lower_bound",
+)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_rates_hold_to_the_floor_and_past_it(name: str) -> None:
+    """10^6 steps on the instance that attains the bound: most points lie below the floor, and the others decide."""
+    theorem: Theorem = catalog.load("theorems", name)
+    assert theorem.instance is not None
+    spec = theorem.instance.spec
+    trace = run(
+        spec["problem"], [spec["optimizer"]], horizon=TIMES[-1], outputs=(theorem.output,), claims=(Claim(name),)
+    )[0]
+    verdict = judge(name, theorem, [trace], (0,), "trajectory")
+    assert verdict.ruling == "holds", verdict.why
+    wrong = judge(name, raised(theorem, -1e-2), [trace], (0,), "trajectory")
+    assert wrong.ruling == "violated", wrong.why
+
+
 # --- why the smallest gradient needs one step's rounding, not the sum of all ---
 
 
