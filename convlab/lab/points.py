@@ -18,6 +18,7 @@ from convlab.lab.readings import CLEAR, Reading, exp, logs, readings
 from convlab.lab.seeds_needed import Question, question
 
 ALPHA = 0.01  # probability that any of the simultaneous limits, over all checkpoints, misses
+CLOSE = math.log(1.01)  # so much beyond the bound still holds, if rounding may have done it
 EQUAL = 1e-9  # of logarithms: nearer ratios are equal, so that no machine's last digit decides what is said
 
 
@@ -110,11 +111,14 @@ def tail_of(theorem: Theorem, usable: Sequence[Reading]) -> float:
 def _kept(reading: Reading) -> Reading:
     """Without the seeds that have nothing to judge."""
     keep = ~np.isnan(reading.values)
-    names = ("values", "error", "log_bound", "log_allowed", "floor", "drift")
+    names = ("values", "error", "log_bound", "log_allowed", "floor", "drift", "rest")
     return dataclasses.replace(reading, **{name: getattr(reading, name)[keep] for name in names})
 
 
 def _sides(theorem: Theorem, one: Reading, low: np.ndarray, high: np.ndarray) -> _Sides:
+    """What roundings that add up could do at worst acquits, and does not confirm: where a measurement clear of the
+    trace's own floor is beyond the bound by more than a percent, and they might account for it, the point is open. What
+    one step rounds is no worst case, and decides between a point and the next."""
     error, floor, drift, allowed = one.error, one.floor, one.drift, one.log_allowed
     if theorem.kind == "upper":
         violated = 2 * logs(_root(low - error - CLEAR * floor) - math.sqrt(CLEAR) * drift) > allowed
@@ -123,7 +127,12 @@ def _sides(theorem: Theorem, one: Reading, low: np.ndarray, high: np.ndarray) ->
         violated = 2 * logs(_root(high + error + CLEAR * floor) + math.sqrt(CLEAR) * drift) < allowed
         holds = 2 * logs(_root(low - error) + drift) >= allowed
     censored = ((exp(one.log_bound) < floor) | (one.log_bound < 2 * logs(math.sqrt(CLEAR) * drift))) & ~violated
-    return _Sides(violated, holds, censored)
+    clear = (high > CLEAR * one.rest) & (theorem.valid != "per step")
+    if theorem.kind == "upper":
+        above, surely = (clear & (logs(end) > one.log_bound + CLOSE) for end in (high, low))
+    else:
+        above, surely = (clear & (logs(end) < one.log_bound - CLOSE) for end in (low, high))
+    return _Sides(violated, holds & ~above, censored & ~surely)
 
 
 def _of_every_run(theorem: Theorem, reading: Reading) -> Point:
@@ -143,6 +152,7 @@ def _of_the_mean(theorem: Theorem, reading: Reading, tail: float) -> Point:
         error=np.atleast_1d(kept.error.mean()),
         floor=kept.floor.max(keepdims=True),
         drift=kept.drift.max(keepdims=True),
+        rest=kept.rest.max(keepdims=True),
         log_bound=kept.log_bound[:1],
         log_allowed=np.atleast_1d(widest()),
     )

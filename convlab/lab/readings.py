@@ -24,6 +24,7 @@ class Reading:
     bounds its absolute error. ``log_bound`` [S] is the bound, ``log_allowed`` [S] the bound widened by rounding that
     is relative to the distance from θ*, ``floor`` [S] the size below which rounding decides, see `_widened`; ``drift``
     [S] bounds what absolute rounding, of gradients near θ* and of points θ* ≠ 0, does to the root of the quantity.
+    ``rest`` [S] is the trace's own floor, which is predicted from the run and not from what could happen at worst.
     """
 
     t: int
@@ -34,6 +35,7 @@ class Reading:
     log_allowed: np.ndarray
     floor: np.ndarray
     drift: np.ndarray
+    rest: np.ndarray
 
 
 def readings(theorem: Theorem, traces: Sequence[Trace]) -> list[Reading]:
@@ -128,14 +130,15 @@ def _reading(
     log_allowed = log_allowed + math.log1p(rounding.relative_measurement(theorem, trace))
     if theorem.kind == "lower":
         log_allowed = np.where(np.isfinite(log_bound), 2 * log_bound - log_allowed, log_bound)
-    floor = np.maximum(own, np.maximum(rounding.least(trace), trace.floor_of(theorem.quantity, theorem.output)[:, k]))
+    rest = np.maximum(rounding.least(trace), trace.floor_of(theorem.quantity, theorem.output)[:, k])
+    floor = np.maximum(own, rest)
     if theorem.quantity == "decrease":  # two gaps, the first of them farther out
         error = 2 * error_of(trace, theorem.output, "gap")[:, max(k - 1, 0)]
     else:
         error = error_of(trace, theorem.output, theorem.quantity)[:, k]
     moved = rounding.drift(theorem, trace, t)
     drift = lambdas * moved if moved > 0 else np.zeros_like(lambdas)
-    return Reading(t, trace.setting.horizon, values, error, log_bound, log_allowed, floor, drift)
+    return Reading(t, trace.setting.horizon, values, error, log_bound, log_allowed, floor, drift, rest)
 
 
 def _of_the_step(theorem: Theorem, trace: Trace, k: int, values: np.ndarray, log_bound: np.ndarray) -> Reading:
@@ -143,7 +146,7 @@ def _of_the_step(theorem: Theorem, trace: Trace, k: int, values: np.ndarray, log
     matter, and the measurement errs relative to the bound, which holds for each of its terms."""
     zero = np.zeros_like(values)
     log_allowed = log_bound + math.log1p(rounding.relative_measurement(theorem, trace))
-    return Reading(int(trace.t[k]), trace.setting.horizon, values, zero, log_bound, log_allowed, zero, zero)
+    return Reading(int(trace.t[k]), trace.setting.horizon, values, zero, log_bound, log_allowed, zero, zero, zero)
 
 
 def _widened(log_bound: np.ndarray, log_before: np.ndarray, relative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -107,8 +107,9 @@ def drift(theorem: Theorem, trace: Trace, t: int) -> float:
     if "L" not in setting.known or not setting["L"] > 0:
         return 0.0
     smooth, mu = setting["L"], setting["mu"] if "mu" in setting.known else 0.0
-    gradient_step = bool(_GRADIENT_STEPS & setting.traits)
-    eta = 1 / mu if mu > 0 and not gradient_step else _longest_step(setting, t, 1 / smooth)
+    gradient_step, newton = bool(_GRADIENT_STEPS & setting.traits), any("Newton" in trait for trait in setting.traits)
+    multiplied = newton or not {"step_size", "learning_rate"} & setting.hyper.keys()  # by up to an inverse curvature
+    eta = 1 / mu if mu > 0 and multiplied and not gradient_step else _longest_step(setting, t, 1 / smooth)
     steps = 1.0 if theorem.valid == "per step" else remaining(theorem, setting, t)
     if gradient_step and mu > 0 and theorem.output == "last" and setting.constant_step:
         contraction = max(abs(1 - eta * smooth), abs(1 - eta * mu))

@@ -111,6 +111,31 @@ def test_linear_rates_hold_to_the_floor_and_past_it(name: str) -> None:
     assert wrong.ruling == "violated", wrong.why
 
 
+# --- what rounding could do at worst acquits, and does not confirm ---
+
+
+def test_a_bound_half_as_high_does_not_hold_because_rounding_might_have_done_it() -> None:
+    """In single precision 1,000 roundings of subgradient steps could double a gap of 1/√1000 at worst; they did not."""
+    theorem, name = THEOREMS["subgradient_average"], "subgradient_average"
+    (trace,) = run({**CONE, "dimension": "T"}, [SUBGRADIENT], horizon=1_000, outputs=(theorem.output,), dtype="float32")
+    assert judge(name, theorem, [trace], (0,), "trajectory").ruling == "holds"
+    for share in (0.9, 0.5):
+        false = judge(name, raised(theorem, math.log(share)), [trace], (0,), "trajectory")
+        assert false.ruling == "inconclusive", false.why
+        assert false.worst_ratio == pytest.approx(1 / share, rel=1e-6)
+
+
+def test_momentum_is_not_given_what_an_inverse_curvature_would_do() -> None:
+    """κ = 10^8: a step 1/L rounds by ε/L and not by ε/μ; half of what was measured is a bound that is violated."""
+    problem = {"name": "least_squares", "data": "synthetic", "n": 30, "dimension": 4, "condition": 1e8}
+    theorem, name = catalog.load("theorems", "nesterov_smooth_convex"), "nesterov_smooth_convex"
+    (trace,) = run(problem, [{"name": "nesterov", "step_size": "1/L"}], horizon=3_000)
+    true = judge(name, theorem, [trace], (0,), "trajectory")
+    assert true.ruling == "holds"
+    false = judge(name, raised(theorem, math.log(true.worst_ratio / 2)), [trace], (0,), "trajectory")
+    assert false.ruling == "violated", false.why
+
+
 # --- why the smallest gradient needs one step's rounding, not the sum of all ---
 
 
