@@ -50,7 +50,8 @@ def judge(
     - it is violated where √(m − ε − 100 F) − 10 d > √B'; a divergence is an infinite m,
     - it is not judged where B < F or √B < 10 d and it is not violated: there rounding decides,
     - it holds where √(m + ε) − d ≤ √B',
-    - it is open in any other case.
+    - it is open in any other case, and wherever m > 1.01 B is clear of the trace's own floor, but not violated: B' and
+      d say what roundings that add up could do at worst, which acquits and does not confirm.
 
     For "every run" that is asked of every seed. For "expectation" m ± ε is replaced by simultaneous confidence limits
     of the mean over seeds (Bonferroni over the readings, two-sided level 0.01), unless the oracle is exact and a run is
@@ -74,7 +75,8 @@ def judge(
     several = len(traces) > 1
     curve = _one_per_horizon(theorem, found) if several else found
     judged = [point for point in found if point.state != "censored"]
-    at = worst(theorem, judged) if judged else None
+    decisive = [point for point in judged if point.state == "violated"] or judged  # what is told is what decided
+    at = worst(theorem, decisive) if decisive else None
     verdict = dataclasses.replace(
         bare,
         ruling=ruling,
