@@ -71,13 +71,16 @@ def test_the_drift_adds_up_until_the_contraction_stops_it() -> None:
     assert drift(7, strongly) == pytest.approx(7 * 2e-8)
     assert drift(10_000, strongly) == pytest.approx(100 * 2e-8)  # 1/(1 − r) = κ
     assert drift(10_000, strongly, output="average") == pytest.approx(10_000 * 2e-8)
-    # Any other step may multiply by 1/mu, and what happened k steps ago by k.
-    assert drift(7, convex) == pytest.approx(7 * 8 * (1 + 0.01) * 1e-6)
+    # Any other step may multiply what happened k steps ago by k; one whose size is not told, or Newton's, by 1/mu.
+    assert drift(7, convex) == pytest.approx(7 * 8 * 2e-8)
+    unknown, inverse = replace(convex, hyper={}), replace(convex, traits=convex.traits | {"full Newton step"})
+    for setting in (unknown, inverse):
+        assert drift(7, setting) == pytest.approx(7 * 8 * (1 + 0.01) * 1e-6)
     falling = replace(strongly, hyper={"step_size": Hyper("0.02/(t+1)")})
     assert drift(7, falling) == pytest.approx(7 * 3e-8)
     assert drift(7, replace(strongly, known={})) == 0
     assert drift(7, replace(strongly, hyper={})) == pytest.approx(7 * 2e-8)
-    newton = rounding.drift(newton_of(), trace_at((1.0, 1.0), epsilon=1e-6, setting=convex), 7)
+    newton = rounding.drift(newton_of(), trace_at((1.0, 1.0), epsilon=1e-6, setting=inverse), 7)
     assert newton == pytest.approx(1.01e-6)
 
 

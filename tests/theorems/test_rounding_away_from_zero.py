@@ -133,12 +133,16 @@ def test_through_the_labs_own_runner(dimension: int) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("share", [0.01, 1e-3, 1e-4])
 def test_tiny_steps_stagnate_far_from_the_minimiser(share: float, dtype: str) -> None:
-    """θ − ηg = θ from η‖g‖ < u‖θ‖ on: at ‖e‖ = u‖θ*‖/(ηL), 1/(ηL) times what the gradient's own rounding explains."""
+    """θ − ηg = θ from η‖g‖ < u‖θ‖ on: at ‖e‖ = u‖θ*‖/(ηL), 1/(ηL) times what the gradient's own rounding explains.
+
+    These traces are made by hand, without the floors that the lab would predict: what rounding could do at worst keeps
+    the theorem from being violated, and need not confirm it.
+    """
     rows = signs((1.0,), 1e6)
     for name, theorem in (("gd_strongly_convex_distance", DISTANCE), ("gd_strongly_convex_gap", GAP)):
         trace = descend(rows, name, share, int(min(40 / share, 40_000)), dtype)
         said, why = ruling(theorem, trace)
-        assert said == "holds", why
+        assert said == "holds" or (said == "inconclusive" and "rounding" in why), why
         assert ruling(times(theorem, 0.5), trace)[0] == "violated"
 
 
