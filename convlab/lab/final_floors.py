@@ -29,9 +29,8 @@ def limits(problem: Problem, setting: Setting) -> dict[str, float]:
     optimum, dtype = problem.optimum, setting.dtype
     if problem.stationary is not None:
         return _at_stationary_point(problem.stationary, dtype)
-    if (
-        optimum is None or optimum.hi is None
-    ):  # points are stored up to some u‖θ0‖, and gradients differ by L times that
+    if optimum is None or optimum.hi is None:
+        # points are stored up to some u‖θ0‖, and gradients differ by L times that
         unseen = _number(problem, "L") * rounding.unit(dtype) * norm(problem.theta0)
         return {"gap": 0.0, "grad_norm2": unseen**2, "dist2": 0.0}
     epsilon, stored = _epsilon(problem, dtype), rounding.unit(dtype) * norm(optimum.hi)
@@ -70,9 +69,9 @@ def of_values(problem: Problem, setting: Setting, t: np.ndarray, outputs: Iterab
 
 def _shortest_step(setting: Setting) -> float:
     """The least step that a search starts from, as far as the first and the last one tell."""
-    ends = (
-        [abs(setting.step_size(at)) for at in (0, max(setting.horizon - 1, 0))] if "step_size" in setting.hyper else []
-    )
+    if "step_size" not in setting.hyper:
+        return MOST
+    ends = [abs(setting.step_size(at)) for at in (0, max(setting.horizon - 1, 0))]
     return min((step for step in ends if step > 1 / MOST), default=MOST)
 
 

@@ -116,19 +116,8 @@ def _name(settled: Settled, made_of: list[dict[str, Any]], device: str) -> str:
 def _sources(names: Mapping[str, str], cell: Cell) -> str:
     """A hash of the source of what computes: the loop, the measuring, the plug-ins and what their folders share."""
     root = catalog.PACKAGE
-    lab = (
-        "loop",
-        "program",
-        "measure",
-        "runner",
-        "settle",
-        "building",
-        "grid",
-        "floors",
-        "final_floors",
-        "rounding",
-        "uncertainty",
-    )
+    lab = ["loop", "program", "measure", "runner", "settle", "building", "grid"]
+    lab += ["floors", "final_floors", "rounding", "uncertainty"]
     paths = {root / "lab" / f"{name}.py" for name in lab}
     paths |= {root / "lab" / "quadratic_model.py"} if cell.models else set()
     paths |= {root / "lab" / "noise.py"} if cell.noise else set()
