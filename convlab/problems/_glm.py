@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from convlab.core.problem import Problem, displacement
+from convlab.problems._row_products import row_products
 
 # What is left out is less than 1e-17 of the whole, for |t| <= 1 in eᵗ = 1 + t + t²Σ and |v| <= 1/3 in artanh(v)
 _ARTANH = [1.0 / (2 * k + 1) for k in range(17)]
@@ -53,15 +54,15 @@ def _softplus_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tupl
 def logistic_risk(theta: jax.Array, batch: Any, constants: Any) -> jax.Array:
     """mean_i log(1 + exp(−y_i x_i·θ)) + (ridge/2)‖θ‖², y_i = ±1."""
     X, y = batch
-    value: jax.Array = jnp.mean(softplus(-y * (X @ theta))) + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
-    return value
+    loss: jax.Array = jnp.mean(softplus(-y * row_products(X, theta)))
+    return loss + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
 
 
 def least_squares_risk(theta: jax.Array, batch: Any, constants: Any) -> jax.Array:
     """(1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖²."""
     X, y = batch
-    value: jax.Array = 0.5 * jnp.mean(jnp.square(X @ theta - y)) + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
-    return value
+    loss: jax.Array = 0.5 * jnp.mean(jnp.square(row_products(X, theta) - y))
+    return loss + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
 
 
 def softplus_divergence(b: jax.Array, t: jax.Array) -> jax.Array:

@@ -16,6 +16,7 @@ from convlab.problems._constraints import ball
 from convlab.problems._enclosure import Between, norm
 from convlab.problems._parameters import positive
 from convlab.problems._products import away_from_minimiser
+from convlab.problems._row_products import row_products
 from convlab.problems._singular import singular_range
 
 EXAMPLE = {"data": "synthetic", "n": 20, "dimension": 3, "ridge": 0.05, "data_seed": 1}
@@ -27,7 +28,7 @@ VARIANTS = {
 
 def _risk(theta: jax.Array, batch: Any, constants: Any) -> jax.Array:
     X, y = batch
-    short = 1.0 - y * (X @ theta)
+    short = 1.0 - y * row_products(X, theta)
     # a `where`, not a maximum: its derivative is 0 at the kink, where that of jax's maximum is the mean of both sides
     loss = jnp.where(short > 0.0, short, 0.0)
     value: jax.Array = jnp.mean(loss) + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
