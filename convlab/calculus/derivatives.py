@@ -7,6 +7,7 @@ A gradient is a row. Of x it has the shape; the Jacobian of f: Rⁿ → Rᵐ is 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -173,6 +174,15 @@ def hessian_vector_product(f: Function, x: Any, v: Any) -> Any:
     inputs.output(where, f, x, scalar=_TAKE)
     v = inputs.alike(where, v, "v", x, "x")
     return inputs.differentiated(where, lambda x, v: jax.jvp(jax.grad(f), (x,), (v,))[1], x, v)
+
+
+def unchecked_hessian_products(f: Function, x: Any) -> Callable[[Any], Any]:
+    """v ↦ ∇²f(x)v of a scalar f, for many v: what depends on x alone is computed once, the matrix is never formed.
+
+    Of arrays that are known to fit, for use inside programs.
+    """
+    products: Callable[[Any], Any] = jax.linearize(jax.grad(f), x)[1]
+    return products
 
 
 def count(tree: Any) -> int:

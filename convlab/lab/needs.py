@@ -27,7 +27,7 @@ _INSTEAD = {
     "points": "fewer checkpoints or outputs",
     "states": "a problem of fewer parameters",
     "samples": "a smaller batch of rows",
-    "Hessians": "an optimizer that forms no Hessian",
+    "Hessians": "an optimizer that forms no Hessian (newton with solver = 'cg')",
     "measuring": "fewer rows",
     "measurements": "fewer seeds, step sizes or checkpoints",
 }
@@ -74,13 +74,14 @@ def of_run(settled: Settled) -> Run:
     key = jax.random.key(0, impl="threefry2x32")
     drawn = jax.eval_shape(settled.oracle.draw, problem, settled.oracle.constants, key, np.int64(0))
     exact = "exact oracle" in settled.setting.traits
-    newton = "Newton step" in settled.setting.traits
+    newton, by_products = (name in settled.setting.traits for name in ("Newton step", "inexact Newton step"))
+    vectors = 4 * (max(problem.rows, 1) + dimension) if by_products else 0  # of a search that forms no matrix
     return Run(
         points=dimension * len(cell.checkpoints) * len(cell.outputs),
         states=dimension * _STATES,
         drawn=sum(int(leaf.size) * leaf.dtype.itemsize // 8 for leaf in jax.tree.leaves(drawn)),
         rows=int(settled.oracle.rows_per_step(problem)) * (1 if exact else dimension),
-        hessians=max(problem.rows, 1) * dimension + 3 * dimension**2 if newton else 0,
+        hessians=max(problem.rows, 1) * dimension + 3 * dimension**2 if newton else vectors,
     )
 
 

@@ -54,6 +54,15 @@ def test_several_rows_are_the_plain_product() -> None:
     assert str(jax.make_jaxpr(row_products)(X, theta)) == str(jax.make_jaxpr(jnp.matmul)(X, theta))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("d", [8, 16, 17, 30, 64])
+def test_a_runs_numbers_do_not_depend_on_how_many_runs_there_are(d: int, dtype: str) -> None:
+    X, theta = numbers(65, 1, d).astype(dtype), numbers(65, 1, d, seed=1).astype(dtype)
+    all_of_them, compiled = jax.jit(runs)(X, theta), jax.jit(runs)
+    for count in (2, 3, 9, 33, 64):
+        assert np.array_equal(compiled(X[:count], theta[:count]), all_of_them[:count])
+
+
 @pytest.mark.parametrize("derivative", [jax.jacfwd, jax.jacrev])
 def test_first_derivatives_by_both_modes_are_the_row_and_theta(derivative: Any) -> None:
     X, theta = numbers(1, D), numbers(D, seed=1)
@@ -67,7 +76,7 @@ def test_first_derivatives_by_both_modes_are_the_row_and_theta(derivative: Any) 
 @pytest.mark.parametrize("inner", [jax.jacfwd, jax.jacrev])
 def test_second_derivatives_of_exp_of_it_are_its_closed_form(inner: Any, outer: Any, seeds: int) -> None:
     """∇²exp(x·θ) = exp(x·θ) x xᵀ, for each of several runs."""
-    X, theta = 0.3 * numbers(seeds, 1, 4), numbers(seeds, 4, seed=1)
+    X, theta = 0.3 * numbers(seeds, 1, 20), numbers(seeds, 20, seed=1)
 
     def f(point: Any, row: Any) -> Any:
         return jnp.exp(row_products(row, point)).sum()
