@@ -20,8 +20,12 @@ from convlab.lab.spec import EXACT, output_parts
 # Runs of one batch: on a CPU the time per run is flat from 16 to 4096; on an H200 it falls up to 10⁵ and more.
 _MOST_RUNS = {"cpu": 4096, "gpu": 1 << 17}
 LONG = 10**7  # steps × runs × weight from which on the other cores are worth a start
+_SHORT = LONG // 5  # below that a piece is not worth a start of its own
 _LIGHT = 128  # numbers of rows that cost a step as much as all the rest of it
 _SEEDS = 16  # seeds that a full batch has room for, at least
+_CACHE = {
+    "cpu": 1 << 20
+}  # bytes that the runs of a step may touch, where it matters: beyond, they take up to 3 times as long
 _MEMORY = {"cpu": 1 << 29, "gpu": 1 << 31}  # bytes that a batch may take for its points and states
 
 
@@ -41,6 +45,7 @@ class Batch:
     tasks: tuple[Task, ...]
     most_seeds: int  # seeds at once, by memory
     cores: int = 1  # batches that run side by side, which a long one is cut for
+    near_seeds: int | None = None  # seeds of which a step stays in the processor's cache; None where that is no matter
 
     @property
     def first(self) -> Settled:
@@ -58,13 +63,21 @@ class Batch:
         return 1.0 + rows * sum(np.size(leaf) for leaf in jax.tree.leaves(problem.theta0)) / _LIGHT
 
     def piece(self, seeds: int) -> int:
-        """How many of ``seeds`` run as one program: all that memory allows, and of a long run a share for each core.
+        """How many of ``seeds`` run as one program: all that memory allows, and of a long run a share for each core, or
+        what stays in the cache, if each is worth a start of its own.
 
-        The shares are equal, so that they are one program.
+        The shares are equal where that can be, so that they are one program.
         """
-        if not self.random or len(self.tasks) * seeds * self.first.cell.horizon * self.weight < LONG:
+        if not self.random:
             return self.most_seeds
-        shares = [k for k in range(2, self.cores + 1) if seeds % k == 0 and seeds >= k * _SEEDS]
+        effort = len(self.tasks) * seeds * self.first.cell.horizon * self.weight
+        cores = self.cores if effort >= LONG else 1
+        near = min(self.most_seeds, self.near_seeds or self.most_seeds)
+        least = min(-(-seeds // near), int(effort / _SHORT))
+        if near < self.most_seeds and least > cores:
+            equal = [k for k in range(least, 2 * least) if seeds % k == 0 and k % cores == 0]
+            return min(self.most_seeds, seeds // equal[0] if equal else -(-seeds // least))
+        shares = [k for k in range(2, cores + 1) if seeds % k == 0 and seeds >= k * _SEEDS]
         return min(self.most_seeds, seeds // shares[-1]) if shares else self.most_seeds
 
 
@@ -87,8 +100,18 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
             names = {index: _name(settled[index], made_of, device) for index in chunk}
             tasks = tuple(Task(index, settled[index], names[index]) for index in chunk)
             cores = environment.threads() if device == "cpu" else 1
-            found.append(Batch(tasks, max(1, runs // len(chunk)), cores))
+            near = _near(settled[chunk[0]], len(chunk), device)
+            found.append(Batch(tasks, max(1, runs // len(chunk)), cores, near))
     return found
+
+
+def _near(settled: Settled, hyperparameters: int, device: str) -> int | None:
+    """How many seeds a step may have before it leaves the cache: the rows that each gathers, and two vectors a run."""
+    if not settled.random or device not in _CACHE:
+        return None
+    d = sum(int(np.size(leaf)) for leaf in jax.tree.leaves(settled.problem.theta0))
+    numbers = d * (settled.oracle.rows_per_step(settled.problem) + 2 * hyperparameters)
+    return max(_SEEDS, int(_CACHE[device] / (8 * numbers)))
 
 
 def _most_runs(settled: Settled, device: str) -> int:
