@@ -55,14 +55,16 @@ def logistic_risk(theta: jax.Array, batch: Any, constants: Any) -> jax.Array:
     """mean_i log(1 + exp(−y_i x_i·θ)) + (ridge/2)‖θ‖², y_i = ±1."""
     X, y = batch
     loss: jax.Array = jnp.mean(softplus(-y * row_products(X, theta)))
-    return loss + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
+    value: jax.Array = loss + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
+    return value
 
 
 def least_squares_risk(theta: jax.Array, batch: Any, constants: Any) -> jax.Array:
     """(1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖²."""
     X, y = batch
     loss: jax.Array = 0.5 * jnp.mean(jnp.square(row_products(X, theta) - y))
-    return loss + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
+    value: jax.Array = loss + 0.5 * constants["ridge"] * jnp.sum(jnp.square(theta))
+    return value
 
 
 def softplus_divergence(b: jax.Array, t: jax.Array) -> jax.Array:

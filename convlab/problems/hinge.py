@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import jax
@@ -99,7 +98,7 @@ def hinge(
         denied["Lipschitz"] = "the slope of the ridge grows without bound; constraint = 'ball' bounds it"
     else:
         constants["radius"] = np.array(reach)
-        steepest = min(singular_range(X)[1] / math.sqrt(len(y)), float(lengths.mean()) * up) + ridge * reach
+        steepest = min(singular_range(X)[1] / float(np.sqrt(len(y))), float(lengths.mean()) * up) + ridge * reach
         known["G"] = Known(steepest * up, "upper bound")
         known["G_max"] = Known((float(lengths.max()) + ridge * reach) * up, "upper bound")
         known["diameter"] = Known(2.0 * reach, "exact")

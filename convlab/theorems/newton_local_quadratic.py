@@ -36,7 +36,7 @@ THEOREM = Theorem(
     statement=r"\|\theta_{t+1}-\theta^*\|\le\frac{M}{2\mu}\,\|\theta_t-\theta^*\|^2",
     source="Classical (Kantorovich 1948); this form by the integral of the Hessian along e = theta_t - theta*",
     assumes=(
-        needs("full Newton step", "full Newton steps: step_size 1, no ridge, no backtracking"),
+        needs("full Newton step", "full Newton steps: step_size 1, no ridge, no backtracking, solver direct"),
         EXACT,
         needs("twice differentiable", "a twice differentiable risk"),
         STRONGLY_CONVEX,

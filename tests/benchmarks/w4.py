@@ -39,10 +39,7 @@ def work(quick: bool, cores: int) -> Work:
         Contender("numpy, analytic Hessian", lambda: _numpy(ours, steps), 1.0, _close(ours), f"{steps} steps"),
         Contender(SKLEARN, lambda: _sklearn(ours), 1.0, _close(ours), "LogisticRegression.fit, its own stopping rule"),
     ]  # fmt: skip
-    goals = [
-        Goal(f"W4: convlab / {SKLEARN}", 0.6, ratio("convlab", SKLEARN)),
-        Goal(f"W4: convlab by conjugate gradients / {SKLEARN}", 0.6, ratio(CG, SKLEARN)),
-    ]
+    goals = [Goal(f"W4: convlab / {SKLEARN}", 0.6, ratio("convlab", SKLEARN))]
     return Work(f"Newton, synthetic {n}×100, to a gap of 1e-12", contenders, goals, "ms", 1e3)
 
 

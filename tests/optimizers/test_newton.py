@@ -107,7 +107,3 @@ def test_the_system_is_solved_in_single_precision_for_half_precision() -> None:
         assert system.direction.dtype == jnp.float32
         assert system.as_params(system.direction)["a"].dtype == jnp.bfloat16
         np.testing.assert_allclose(system.direction, 0.5)
-
-
-def test_traits() -> None:
-    assert sorted(DAMPED.TRAITS) == ["Newton step", "self-concordant Newton step"]
