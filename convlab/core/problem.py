@@ -68,7 +68,7 @@ class Stationary(NamedTuple):
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=["data", "constants", "theta0", "optimum", "stationary"],
-    meta_fields=["risk", "gap", "project", "simple"],
+    meta_fields=["risk", "gap", "project", "simple", "in_full"],
     drop_fields=["name", "known", "traits", "denied", "certificate", "digest"],
 )
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,10 @@ class Problem:
     run. ``simple`` is the nonsmooth part h where R(θ) = risk(θ, data, constants) + h(θ): then oracles show the risk
     alone, L and L_max are the risk's, all else speaks of R, and only optimizers that take a ``prox`` may run.
 
+    ``in_full(θ, data, constants)`` is the risk over all rows once more, for oracles that show all of them, where its
+    derivatives have a cheaper form than a pass over the rows; equal to rounding, which ``optimum.rounding`` accounts
+    for.
+
     ``stationary``, with the trait "certified stationary point", is what R(θ) − R(θ̄) is measured against where no
     minimiser is known: ``optimum`` then holds no point, and θ̄ is never called θ*, nor R(θ̄) R*.
 
@@ -104,6 +108,7 @@ class Problem:
     gap: Callable[[Theta, Problem], jax.Array] | None = None
     project: Callable[[Theta, Any], Theta] | None = None
     simple: Simple | None = None
+    in_full: Risk | None = None
     name: str = ""
     known: Mapping[str, Known] = field(default_factory=dict)
     traits: frozenset[str] = frozenset()
@@ -121,6 +126,11 @@ class Problem:
 def shown_risk(problem: Problem, theta: Theta) -> jax.Array:
     """R(θ) over all rows, without the simple part if there is one: what an oracle may show."""
     return problem.risk(theta, problem.data, problem.constants)
+
+
+def full_risk(problem: Problem, theta: Theta) -> jax.Array:
+    """What `shown_risk` is, in the form whose derivatives are cheapest: what an oracle of all rows shows."""
+    return (problem.in_full or problem.risk)(theta, problem.data, problem.constants)
 
 
 def risk_of(problem: Problem, theta: Theta) -> jax.Array:

@@ -14,7 +14,7 @@ import numpy as np
 from convlab.calculus.derivatives import value_and_gradient
 from convlab.core.errors import ConvlabError
 from convlab.core.oracle import Oracle
-from convlab.core.problem import Problem, Theta, shown_risk, squared_norm
+from convlab.core.problem import Problem, Theta, full_risk, shown_risk, squared_norm
 from convlab.core.setting import Known
 
 EXAMPLE = {"sigma": 0.5}
@@ -77,7 +77,7 @@ def _show(
 ) -> tuple[Callable[[Theta], jax.Array], Any]:
     def tilted(point: Theta) -> jax.Array:
         tilt = jax.tree.map(lambda xi, x, x_t: jnp.sum(xi * (x - x_t)), sample, point, theta)
-        return shown_risk(problem, point) + sum(jax.tree.leaves(tilt))
+        return full_risk(problem, point) + sum(jax.tree.leaves(tilt))
 
     return tilted, state
 

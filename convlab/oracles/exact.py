@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from convlab.core.oracle import Oracle
-from convlab.core.problem import Problem, Theta, shown_risk
+from convlab.core.problem import Problem, Theta, full_risk
 from convlab.core.setting import Known
 
 EXAMPLE: dict[str, Any] = {}
@@ -26,7 +26,7 @@ def _draw(problem: Problem, constants: Any, key: jax.Array, block_number: jax.Ar
 def _show(
     problem: Problem, constants: Any, theta: Theta, state: Any, sample: Any, t: jax.Array
 ) -> tuple[Callable[[Theta], jax.Array], Any]:
-    return lambda point: shown_risk(problem, point), state
+    return lambda point: full_risk(problem, point), state
 
 
 def _facts(problem: Problem) -> dict[str, Known]:

@@ -18,7 +18,7 @@ def row_products(X: jax.Array, theta: jax.Array) -> jax.Array:
 
     Where every run has a row of its own, ``vmap`` makes of x·θ a batch of scalar products, which XLA adds up one number
     after the other on a CPU: 1.6 ns a number, whatever d. As (x ∘ θ)·1 they are one product of the matrix of all x ∘ θ
-    and a vector of ones. One row that several runs share, batches of two rows and more, and short rows stay as they are.
+    and a vector of ones. One row that runs share, batches of two rows and more, and short rows stay as they are.
 
     >>> row_products(jnp.array([[1.0, 2.0]]), jnp.array([3.0, 4.0])).tolist()
     [11.0]

@@ -8,11 +8,12 @@ import numpy as np
 
 from convlab.core.problem import Problem
 from convlab.core.setting import Known
-from convlab.problems import _constants, _data, _glm
+from convlab.problems import _constants, _data, _glm, _gram
 from convlab.problems._normal_equations import least_squares_minimiser
 from convlab.problems._parameters import nonnegative
 
 EXAMPLE = {"data": "synthetic", "n": 20, "dimension": 3, "ridge": 0.05, "data_seed": 1}
+VARIANTS = {"by its Gram matrix": {**EXAMPLE, "full_gradient": "gram"}}
 
 
 def least_squares(
@@ -27,6 +28,7 @@ def least_squares(
     noise: float | None = None,
     data_seed: int | None = None,
     flipped: int | None = None,
+    full_gradient: Literal["rows", "gram"] = "rows",
 ) -> Problem:
     """R(θ) = (1/2n)‖Xθ − y‖² + (ridge/2)‖θ‖², θ an array [d], θ0 = 0.
 
@@ -39,6 +41,9 @@ def least_squares(
     the y change their sign. With noise = 0 X and w have few bits, so that y = Xw holds exactly in float64: where no
     label is flipped, no ridge added and the rows are as they are, θ* = w fits every row, and sigma_star is 0 exactly.
 
+    ``full_gradient`` "gram" takes ∇R over all rows as Aθ − b + ridge θ with A = XᵀX/n and b = Xᵀy/n, formed once: d²
+    numbers a step in place of 2nd, and some times the rounding error near θ*. Batches and R itself stay means of rows.
+
     L = λ_max(XᵀX)/n + ridge, mu = λ_min(XᵀX)/n + ridge, L_max = max‖x_i‖² + ridge, M = 0. Where the minimiser is not
     unique, θ* is the one nearest to θ0 = 0, if the rank of X is proven. gap = ‖Xe‖²/(2n) + (ridge/2)‖e‖², e = θ − θ*.
     Raises ConvlabError for data that cannot be used, with file and line.
@@ -46,6 +51,7 @@ def least_squares(
     ridge = nonnegative("ridge", ridge)
     synthetic = _data.Synthetic(n, dimension, condition, noise, data_seed, flipped)
     X, y = _data.table(data, label, rows, intercept, synthetic, classes=False)
+    averages = _gram.averages(full_gradient, X, y)
     known = _constants.curvature_constants(X, ridge, 1.0, 1.0, 0.0)
     traits = {"convex", "smooth", "twice differentiable", "Lipschitz Hessian", "convex smooth rows", "quadratic"}
     denied: dict[str, str] = {}
@@ -64,6 +70,9 @@ def least_squares(
         gap = _constants.gap_at_zero(X, ridge, L, found)
         known |= _constants.optimum_constants(X, y, slopes, ridge, 1.0, gap, known["L_max"].value, found)
         optimum = _constants.certified_optimum(X, y, slopes, ridge, 1.0, L, found)
+        if averages:
+            own = _gram.gradient_rounding(X, y, averages, found.hi, ridge)
+            optimum = optimum._replace(rounding=np.maximum(optimum.rounding, own))
         traits.add("has minimiser")
         certificate = found.words
     return Problem(
@@ -72,7 +81,8 @@ def least_squares(
         theta0=np.zeros(X.shape[1]),
         optimum=optimum,
         data=(X, y),
-        constants={"ridge": np.array(ridge)},
+        constants={"ridge": np.array(ridge), **averages},
+        in_full=_gram.least_squares_by_gram if averages else None,
         name="least_squares",
         known=known,
         traits=frozenset(traits),
