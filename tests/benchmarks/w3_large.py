@@ -7,11 +7,11 @@ from tests.benchmarks.w3 import AUTODIFF, CLOSED, NUMPY, RIDGE, STEP_SIZES, cont
 
 
 def work(quick: bool, cores: int) -> Work:
-    steps, n = (20, 4_000) if quick else (100, 20_000)
+    steps, few, n = (20, 20, 4_000) if quick else (1_000, 100, 20_000)
     ours = prepared({"name": "logistic", "data": "synthetic", "n": n, "dimension": 100, "ridge": RIDGE}, steps)
     goals = [
         Goal(f"W3: convlab / numpy, {n}×100 (SPEED measured 0.56 to 0.64)", 0.64, ratio("convlab", NUMPY)),
         Goal(f"W3: jax.grad / closed form, {n}×100", 1.1, ratio(AUTODIFF, CLOSED)),
     ]
-    title = f"GD, synthetic {n}×100, {steps} steps, {len(STEP_SIZES)} step sizes"
-    return Work(title, contenders(ours, few=steps), goals)
+    title = f"GD, synthetic {n}×100, {steps:,} steps, {len(STEP_SIZES)} step sizes"
+    return Work(title, contenders(ours, few), goals)
