@@ -1,8 +1,10 @@
-"""Peak memory over horizon and runs, each in a process of its own: `python -m tests.benchmarks.memory T RUNS`.
+"""Peak memory over horizon and runs, each in a process of its own: `python -m tests.benchmarks.memory T RUNS [in-one]`.
 
 The same run is made twice: the first loads and compiles all there is to; then the peak is set back, and what is counted
 is the rise of the second run's peak above what is resident before it. It is set against the data, the carry and the
-points of the checkpoints, each once. Where the system cannot set a peak back (it takes Linux), the peak of all counts.
+points of the checkpoints, each once. Over horizons the run is one program: long ones are cut for the cores and their
+cache otherwise, which takes less at once. Where the system cannot set a peak back (it takes Linux), the peak of all
+counts.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def work(quick: bool, cores: int) -> Work:
     least = {name: expected(prepare(PROBLEM, [SGD], *cell)) / MIB for name, cell in cells.items()}
     contenders = [
         Contender(
-            name, _process(*cell), check=_told, reports=True,
+            name, _process(*cell, name.startswith("T")), check=_told, reports=True,
             note=f"{cell[0]:,} steps, {cell[1]:,} runs; data, carry and points: {least[name]:.1f} MiB",
         )
         for name, cell in cells.items()
@@ -64,8 +66,8 @@ def work(quick: bool, cores: int) -> Work:
     return Work(title, contenders, goals, "MiB", 1 / MIB, axes, baseline="", most_rounds=1 if quick else 3)
 
 
-def _process(steps: int, runs: int) -> Callable[[], Callable[[], object]]:
-    command = [sys.executable, "-m", "tests.benchmarks.memory", str(steps), str(runs)]
+def _process(steps: int, runs: int, in_one: bool) -> Callable[[], Callable[[], object]]:
+    command = [sys.executable, "-m", "tests.benchmarks.memory", str(steps), str(runs), *(["in-one"] if in_one else [])]
 
     def call() -> float:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
@@ -87,14 +89,15 @@ def expected(ours: Ours) -> float:
     return float(data + theta * (1 + len(ours.steps)))
 
 
-def main(steps: int, runs: int) -> None:
+def main(steps: int, runs: int, in_one: bool) -> None:
     from convlab.lab import environment
 
     with environment.numerics("cpu"):
         ours = prepare(PROBLEM, [SGD], steps, runs)
-        ours.run()
+        call = ours.run_in_one if in_one else ours.run
+        call()
         before = _resident()
-        ours.run()
+        call()
     print(json.dumps({"rise": _peak() - before}))
 
 
@@ -122,4 +125,4 @@ def _of_status(name: str) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), "in-one" in sys.argv)
