@@ -17,7 +17,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # see `cache_folder.be_quiet`
 os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")  # to shorten one takes 30 ms, and many tests are of errors
 
-_ALONE = {"test_environment_cache"}  # modules that are about the cache of compiled programs itself
+_ALONE = {"test_environment_cache", "test_canary"}  # modules that are about the cache of compiled programs itself
 
 _OWN = "convlab-tests-"  # what the name of a session's own cache begins with
 _made: list[str] = []

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from convlab.calculus import _taylor_mode, inputs
+from convlab.calculus import inputs
 from convlab.calculus.inputs import CalculusError, Function
 
 Method = Literal["auto", "nested", "taylor mode"]
@@ -113,6 +113,8 @@ def _nested_up_to(f: Function, x: Any, v: Any, order: int) -> list[Any]:
 
 
 def _in_taylor_mode(f: Function, x: Any, v: Any, order: int) -> list[Any]:
+    from convlab.calculus import _taylor_mode  # imports all of jax.extend
+
     leaves, structure = jax.tree.flatten(x)
     shape = jax.tree.structure(jax.eval_shape(f, x))
 

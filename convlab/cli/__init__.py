@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import click
 
 from convlab.cli.calculus import calculus
+from convlab.cli.garbage import seldom_collected
 from convlab.core.errors import ConvlabError
 
 LIST_KINDS = ("problems", "oracles", "optimizers", "outputs", "theorems", "plots", "experiments")
@@ -38,7 +39,9 @@ class _Program(click.Group):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal that knows no θ shows "?" instead of failing
         extra["standalone_mode"] = False
-        sys.exit(self._exit_code(arguments, *rest, **extra))
+        with seldom_collected():
+            code = self._exit_code(arguments, *rest, **extra)
+        sys.exit(code)
 
     def invoke(self, context: click.Context) -> Any:
         try:

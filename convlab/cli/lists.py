@@ -8,14 +8,15 @@ from pathlib import Path
 
 import click
 
-from convlab.lab.catalog import CATALOG
 from convlab.lab.config import experiments
 from convlab.lab.faults import one_line
+from convlab.lab.summaries import summaries
 
 
 def show_list(kinds: tuple[str, ...]) -> None:
     """The names of each kind with a line on each, cut to the terminal's width."""
-    rows = {kind: _rows(kind) for kind in kinds}
+    told = summaries(tuple(kind for kind in kinds if kind != "experiments"))
+    rows = {kind: _experiments() if kind == "experiments" else told[kind] for kind in kinds}
     width = max((len(name) for listed in rows.values() for name, _ in listed), default=0)
     for kind, listed in rows.items():
         if len(kinds) > 1:
@@ -24,16 +25,13 @@ def show_list(kinds: tuple[str, ...]) -> None:
         if not listed:
             click.echo(f"{indent}(none)")
         for name, text in listed:
-            click.echo(_cut(f"{indent}{name:<{width}}  {text}".rstrip()))
+            click.echo(_cut(f"{indent}{name:<{width}}  {one_line(text)}".rstrip()))
         if kind == "optimizers":
             click.echo(f"{indent}{'optax.NAME':<{width}}  any optimizer of optax")
 
 
-def _rows(kind: str) -> list[tuple[str, str]]:
-    if kind == "experiments":
-        return [(found.name, f"{found.title} ({_near(found.path)})") for found in experiments()]
-    plug_ins = CATALOG.read_all(kind)
-    return [(found.name, one_line(f"({found.fault})" if found.fault else found.summary)) for found in plug_ins]
+def _experiments() -> list[tuple[str, str]]:
+    return [(found.name, f"{found.title} ({_near(found.path)})") for found in experiments()]
 
 
 def _near(path: Path) -> str:

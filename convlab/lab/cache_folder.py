@@ -14,7 +14,6 @@ import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +51,27 @@ def root() -> Path:
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "convlab"
 
 
+def is_wanted() -> bool:
+    """Whether the user wants a cache at all."""
+    return os.environ.get("CONVLAB_COMPILE_CACHE", "").lower() not in _OFF
+
+
 def place(wanted: bool, threads: int) -> Place:
     """Where programs are kept from now on, or why they are not."""
     if not wanted:
         return Place(None, "off for this run")
-    if os.environ.get("CONVLAB_COMPILE_CACHE", "").lower() in _OFF:
+    if not is_wanted():
         return Place(None, "off by CONVLAB_COMPILE_CACHE")
     inside = internals()
     if inside is None:
-        return Place(None, f"off: jax {metadata.version('jax')} keeps programs in a way that convlab does not know")
+        return Place(None, f"off: jax {_version('jax')} keeps programs in a way that convlab does not know")
     _, settings = inside
     if not settings.enable_compilation_cache.value:
         return Place(None, "off by jax's own setting jax_enable_compilation_cache")
     if settings.compilation_cache_dir.value:
         return Place(None, f"jax's own is in use and stays as it is: {settings.compilation_cache_dir.value}")
     if _is_loud():
-        told = f"off: jax {metadata.version('jax')} warns of every program that it loads"
+        told = f"off: jax {_version('jax')} warns of every program that it loads"
         return Place(None, f"{told}; set {_QUIET}=3 before jax is imported")
     try:
         folder = root() / "programs" / _name(threads)
@@ -108,7 +112,7 @@ def _fault(folder: Path) -> str | None:
 def _name(threads: int) -> str:
     """A folder for each release and machine: what XLA compiles for one processor may be no code for another, and how
     many threads there are decides how sums are split."""
-    made = "-".join(metadata.version(name) for name in ("jax", "jaxlib"))
+    made = "-".join(_version(name) for name in ("jax", "jaxlib"))
     machine = hashlib.sha256(_processor().encode()).hexdigest()[:12]
     return f"jax-{made}-{platform.machine() or 'machine'}-{machine}-threads-{threads}"
 
@@ -123,6 +127,12 @@ def _processor() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         told += sorted({line for line in text.splitlines() if line.startswith(wanted)})
     return "\n".join(told)
+
+
+def _version(package: str) -> str:
+    from importlib import metadata  # not for `convlab list`, which asks for the folder alone
+
+    return metadata.version(package)
 
 
 def be_quiet() -> None:
@@ -140,7 +150,7 @@ def _is_loud() -> bool:
 
 
 def _is_before_0_12() -> bool:
-    return metadata.version("jaxlib").split(".")[:2] in (["0", "10"], ["0", "11"])
+    return _version("jaxlib").split(".")[:2] in (["0", "10"], ["0", "11"])
 
 
 def size() -> tuple[int, int]:

@@ -41,8 +41,12 @@ class Catalog:
 
     def names(self, kind: str) -> list[str]:
         """The names of a kind's plug-ins, sorted: its files without a leading underscore."""
-        folder = self.root / kind
-        return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_") and path.is_file())
+        try:
+            with os.scandir(self.root / kind) as found:  # for each name that is looked up; pathlib takes longer
+                files = [entry.name for entry in found if entry.name.endswith(".py") and entry.is_file()]
+        except OSError:
+            return []
+        return sorted(name.removesuffix(".py") for name in files if not name.startswith(("_", ".")))
 
     def read(self, kind: str, name: str) -> PlugIn:
         """What the file of a plug-in says of itself."""

@@ -71,7 +71,7 @@ def of_run(settled: Settled) -> Run:
     """What one run of a cell takes, its rows counted as if they were its own."""
     problem, cell = settled.problem, settled.cell
     dimension = _dimension(problem)
-    key = jax.random.key(0, impl="threefry2x32")
+    key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))  # a shape is enough: nothing is compiled
     drawn = jax.eval_shape(settled.oracle.draw, problem, settled.oracle.constants, key, np.int64(0))
     exact = "exact oracle" in settled.setting.traits
     newton, by_products = (name in settled.setting.traits for name in ("Newton step", "inexact Newton step"))

@@ -185,6 +185,22 @@ def _leave(module: Any, store: Any) -> None:
             setattr(module, name, value)
 
 
+def recalled(key: str) -> bytes | None:
+    """What `remember` kept under a key, in this scope's store; None outside of a scope or where nothing is kept."""
+    return _innermost().get(key)
+
+
+def remember(key: str, value: bytes) -> None:
+    """Keeps a few bytes as a program is kept: sealed, for this environment alone, and not for ever."""
+    _innermost().put(key, value)
+
+
+def _innermost() -> Programs | Nothing:
+    with _lock:
+        store: Programs | Nothing = _scopes[-1] if _scopes and _here() else Nothing()
+    return store
+
+
 def trouble() -> str | None:
     """Why programs of this process were not kept although they should have been: one note, however many there are."""
     return _told[0] if _told else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Patch
 
 from convlab.core.results import Results
@@ -63,9 +65,15 @@ def windows(panel: Axes, time: TimeAxis, bounds: Sequence[Bound], of_ratio: bool
 def _bracket(bracket: str, colour: str, x: float | None = None, y: float | None = None) -> Line2D:
     where = ([], []) if x is None or y is None else ([x], [y])
     return Line2D(
-        *where, linestyle="none", marker=f"${bracket}$", markersize=9, markeredgewidth=0.5, color=colour, zorder=5,
+        *where, linestyle="none", marker=_mark(bracket), markersize=9, markeredgewidth=0.5, color=colour, zorder=5,
         label="_window",
     )  # fmt: skip
+
+
+@functools.cache
+def _mark(bracket: str) -> MarkerStyle:
+    """Parsed once, not for each end of each window."""
+    return MarkerStyle(f"${bracket}$")
 
 
 def quantiles(panel: Axes, time: TimeAxis, bounds: Sequence[Bound]) -> set[str]:
