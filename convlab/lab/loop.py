@@ -57,8 +57,8 @@ def start(
 
 
 def _draw(problem: Problem, oracle: Oracle, keys: jax.Array, block: jax.Array) -> Any:
-    """The samples of a block for every seed: leaves [steps, seeds, …]."""
-    return jax.vmap(functools.partial(oracle.draw, problem, oracle.constants), (0, None), 1)(keys, block)
+    """The samples of a block for every seed: leaves [seeds, steps, …], as they are drawn and kept."""
+    return jax.vmap(functools.partial(oracle.draw, problem, oracle.constants), (0, None))(keys, block)
 
 
 def _step(program: Program, problem: Problem, oracle: Oracle, values: Any, carry: Carry, sample: Any, t: Any) -> Carry:
@@ -108,7 +108,7 @@ def advance(
         samples = jax.lax.cond(fresh, lambda: _draw(problem, oracle, keys, number), lambda: samples)
 
         def one(i: jax.Array, carry: Carry) -> Carry:
-            sample = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), samples)
+            sample = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, 1, keepdims=False), samples)
             return Carry(*every_run(hyper, carry, sample, number * oracle.block + i))
 
         def several(first: jax.Array, carry: Carry) -> Carry:

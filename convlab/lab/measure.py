@@ -40,7 +40,7 @@ _MOST = 1 << 10  # points of one call, at most
 _BLOCK = 1 << 14  # numbers in the largest temporary of a block, with 8 points at least and 256 at most, a power of two
 _CACHE = 1 << 18  # numbers of data beyond which a block waits for memory, so that many points go at once
 _NODES, _FEWER = 20, 14  # of the integral, and of the one whose difference from it estimates its error
-Formula = Callable[[Problem, Theta], Any]  # of many points at once
+Formula = Callable[[Any, Theta], Any]  # of many points at once, and of what is the same for all of them
 _ACCURATE = 1e-12  # relative error up to which the plain difference of risks serves as the gap
 U = 2.0**-53
 
@@ -60,6 +60,7 @@ def _plain(problem: Problem, points: Theta) -> tuple[jax.Array, jax.Array, jax.A
     return jax.vmap(one)(points)
 
 
+@jax.jit  # for blocks and for all at once it is traced once
 def _gaps(problem: Problem, points: Theta) -> jax.Array:
     return jax.vmap(lambda theta: risk_gap(theta, problem))(points)
 
@@ -81,38 +82,61 @@ def _stationary_distances(problem: Problem, points: Theta) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=("formula", "block", "at_once"))
-def _in_blocks(formula: Formula, problem: Problem, points: Theta, count: jax.Array, block: int, at_once: bool) -> Any:
+def _in_blocks(formula: Formula, given: Any, points: Theta, count: jax.Array, block: int, at_once: bool) -> Any:
     """A formula at the first ``count`` points, of which the last block is filled up; what follows is zeros."""
+    total = jax.tree.leaves(points)[0].shape[0]
 
     def turn(i: jax.Array, found: Any) -> Any:
         some = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, i * block, block), points)
         put = functools.partial(jax.lax.dynamic_update_slice_in_dim, start_index=i * block, axis=0)
-        return jax.tree.map(put, found, formula(problem, some))
+        return jax.tree.map(put, found, formula(given, some))
 
     def all_blocks() -> Any:
-        shapes = jax.eval_shape(formula, problem, points)
-        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        some = jax.tree.map(lambda leaf: leaf[:block], points)  # the shapes of a turn: what is traced is traced once
+        shapes = jax.eval_shape(formula, given, some)
+        nothing = jax.tree.map(lambda leaf: jnp.zeros((total, *leaf.shape[1:]), leaf.dtype), shapes)
         return jax.lax.fori_loop(0, (count + block - 1) // block, turn, nothing)
 
-    total = jax.tree.leaves(points)[0].shape[0]
     if total <= block:
-        return formula(problem, points)
-    return jax.lax.cond(2 * count > total, lambda: formula(problem, points), all_blocks) if at_once else all_blocks()
+        return formula(given, points)
+    return jax.lax.cond(2 * count > total, lambda: formula(given, points), all_blocks) if at_once else all_blocks()
 
 
-def _at(formula: Formula, problem: Problem, points: Theta, decrement: bool) -> Any:
-    """A formula at no more points than one call takes, as arrays of numpy."""
-    most, block = _sizes(problem, decrement)
+def at_points(formula: Formula, given: Any, points: Theta, sizes: tuple[int, int], at_once: bool) -> Any:
+    """A formula at any number of points (leading axis of every leaf), as arrays of numpy.
+
+    It is ``formula(given, points)``, one function for each program. ``sizes`` are those of `sizes_for`; a call that is
+    more than half full goes through the formula as a whole with ``at_once``.
+    """
+    most, block = sizes
     count = jax.tree.leaves(points)[0].shape[0]
 
-    def filled(leaf: np.ndarray) -> np.ndarray:
-        if count == most:
-            return leaf
-        return np.concatenate([leaf, np.broadcast_to(leaf[:1], (most - count, *leaf.shape[1:]))])
+    def part(low: int) -> Any:
+        size = min(most, count - low)
 
-    at_once = problem.rows * _dimension(problem) > _CACHE
-    found = _in_blocks(formula, problem, jax.tree.map(filled, points), np.int64(count), block, at_once)
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[:count], found)
+        def filled(leaf: np.ndarray) -> np.ndarray:
+            if size == most:
+                return leaf[low : low + size]
+            rest = np.broadcast_to(leaf[low], (most - size, *leaf.shape[1:]))
+            return np.concatenate([leaf[low : low + size], rest])
+
+        found = _in_blocks(formula, given, jax.tree.map(filled, points), np.int64(size), block, at_once)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], found)
+
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *[part(low) for low in range(0, count, most)])
+
+
+def sizes_for(numbers: int, least: int = 1) -> tuple[int, int]:
+    """Points of one call, which is the length of the arrays that are handed over, and of a block, where a point takes
+    so many ``numbers`` in the largest temporary."""
+    most = max(least, min(_MOST, CHUNK // numbers))
+    block = max(8, min(256, _BLOCK // numbers))
+    return most, min(most, 1 << block.bit_length() - 1)
+
+
+def beyond_the_cache(problem: Problem) -> bool:
+    """Whether a pass over the data waits for memory, so that it should serve many points."""
+    return problem.rows * _dimension(problem) > _CACHE
 
 
 def _dimension(problem: Problem) -> int:
@@ -120,12 +144,8 @@ def _dimension(problem: Problem) -> int:
 
 
 def _sizes(problem: Problem, decrement: bool) -> tuple[int, int]:
-    """Points of one call, which is the length of the arrays that are handed over, and of a block."""
     dimension = _dimension(problem)
-    numbers = max(problem.rows, dimension, 1) * (dimension if decrement else 1)  # a decrement takes a Hessian
-    most = max(_TOGETHER, min(_MOST, CHUNK // numbers))
-    block = max(8, min(256, _BLOCK // numbers))
-    return most, min(most, 1 << block.bit_length() - 1)
+    return sizes_for(max(problem.rows, dimension, 1) * (dimension if decrement else 1), _TOGETHER)  # it takes a Hessian
 
 
 def measure(
@@ -150,7 +170,7 @@ def measure(
 
 def _measure_chunk(problem: Problem, points: Theta, decrement: bool) -> dict[str, np.ndarray]:
     def at(formula: Formula, some: Theta = points) -> Any:
-        return _at(formula, problem, some, decrement)
+        return at_points(formula, problem, some, _sizes(problem, decrement), beyond_the_cache(problem))
 
     risk, grad_norm2, dist2 = at(_plain)
     found = {"gap": _gap(problem, points, risk, at), "grad_norm2": grad_norm2, "dist2": dist2}

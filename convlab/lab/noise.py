@@ -16,7 +16,7 @@ import numpy as np
 
 from convlab.core.oracle import Oracle
 from convlab.core.problem import Problem, Theta
-from convlab.lab.measure import CHUNK, U
+from convlab.lab.measure import Formula, U, at_points, sizes_for
 
 _NAMES = ("noise2", "longest2")
 _SAFE = 10.0  # times the rounding of a mean over rows
@@ -32,14 +32,9 @@ def measure_noise(problem: Problem, oracle: Oracle, points: Theta) -> dict[str, 
     if oracle.noise is None:
         return {name: np.full(count, np.nan) for name in _NAMES}
     numbers = max(problem.rows, 1) * sum(int(np.size(leaf)) for leaf in jax.tree.leaves(problem.theta0))
-    most, noise, parts = max(1, CHUNK // max(numbers, 1)), _program(oracle.noise), []
-    for low in range(0, count, most):
-        size = min(most, count - low)
-        padded = min(most, 1 << math.ceil(math.log2(size)))  # so that few shapes are compiled
-        index = np.minimum(np.arange(low, low + padded), low + size - 1)
-        piece = jax.tree.map(lambda leaf, index=index: leaf[index], points)
-        parts.append([np.asarray(array)[:size] for array in noise(problem, oracle.constants, piece)])
-    return {name: np.concatenate(arrays) for name, arrays in zip(_NAMES, zip(*parts, strict=True), strict=True)}
+    given = (problem, oracle.constants)
+    arrays = at_points(_formula(oracle.noise), given, points, sizes_for(max(numbers, 1)), at_once=False)
+    return dict(zip(_NAMES, arrays, strict=True))
 
 
 def observed(problem: Problem, oracle: Oracle) -> dict[str, float]:
@@ -65,12 +60,14 @@ def observed(problem: Problem, oracle: Oracle) -> dict[str, float]:
 
 
 @functools.cache
-def _program(noise: Callable[[Problem, Any, Theta], tuple[jax.Array, jax.Array]]) -> Callable[..., Any]:
-    @jax.jit
-    def program(problem: Problem, constants: Any, points: Theta) -> Any:
+def _formula(noise: Callable[[Problem, Any, Theta], tuple[jax.Array, jax.Array]]) -> Formula:
+    """Of many points, made once for each noise: a program belongs to its formula."""
+
+    def formula(given: tuple[Problem, Any], points: Theta) -> list[jax.Array]:
         def one(theta: Theta) -> list[jax.Array]:
-            return [jnp.asarray(value, jnp.float64) for value in noise(problem, constants, theta)]
+            return [jnp.asarray(value, jnp.float64) for value in noise(*given, theta)]
 
-        return jax.vmap(one)(points)
+        found: list[jax.Array] = jax.vmap(one)(points)
+        return found
 
-    return program
+    return formula

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from convlab.calculus.derivatives import value_and_gradient
 from convlab.calculus.directional import nested_derivatives
 from convlab.calculus.remainder import taylor_remainder
 from convlab.core.problem import Problem, Theta, risk_of, squared_norm
-from convlab.lab.measure import CHUNK, U, risk_rounding
+from convlab.lab.measure import Formula, U, at_points, beyond_the_cache, risk_rounding, sizes_for
 
 RELATIVE = 1e-10  # relative error of what the model missed
 _RULES = ((8, 12), (20, 28), (48, 64))  # Gauss–Legendre nodes: the second rule of a pair, where the first agrees
@@ -51,8 +50,7 @@ def _measure(problem: Problem, theta: Theta, end: Theta) -> dict[str, np.ndarray
     """The three quantities [N] of N steps."""
     with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges
         step = jax.tree.map(lambda b, a: b - a, end, theta)
-        most = CHUNK // _numbers(problem)
-        risk, after, slope, curvature, grad_norm, step2 = _batched(_models, most, problem, theta, step, end)
+        risk, after, slope, curvature, grad_norm, step2 = _at(_models, problem, theta, step, end)
         decrease = -slope - 0.5 * curvature
         error = (after - risk) + decrease
         blur = _rounding(problem, theta, end, risk, after)
@@ -74,8 +72,7 @@ def _refined(problem: Problem, theta: Theta, step: Theta, error: np.ndarray, coa
             break
         chosen_theta, chosen_step = (jax.tree.map(lambda leaf, at=chosen: leaf[at], tree) for tree in (theta, step))
         rough, fine = (
-            _batched(_integral(nodes), CHUNK // (_numbers(problem) * nodes), problem, chosen_theta, chosen_step)[0]
-            for nodes in (few, many)
+            _at(_integral(nodes), problem, chosen_theta, chosen_step, nodes=nodes)[0] for nodes in (few, many)
         )
         error[chosen] = fine
         with np.errstate(invalid="ignore"):
@@ -84,48 +81,34 @@ def _refined(problem: Problem, theta: Theta, step: Theta, error: np.ndarray, coa
     return error
 
 
-def _numbers(problem: Problem) -> int:
-    """How many numbers an evaluation of R holds at once."""
-    return max(problem.rows, sum(int(leaf.size) for leaf in jax.tree.leaves(problem.theta0)), 1)
-
-
-@jax.jit
-def _models(problem: Problem, theta: Theta, step: Theta, end: Theta) -> tuple[jax.Array, ...]:
+def _models(problem: Problem, steps: tuple[Theta, Theta, Theta]) -> list[jax.Array]:
     risk = functools.partial(risk_of, problem)
 
-    def one(theta: Theta, step: Theta, end: Theta) -> tuple[jax.Array, ...]:
+    def one(theta: Theta, step: Theta, end: Theta) -> list[jax.Array]:
         value, slope, curvature = nested_derivatives(risk, theta, step, 2)
         _, gradient = value_and_gradient(risk, theta, "measure_steps")
-        return value, risk(end), slope, curvature, jnp.sqrt(squared_norm(gradient)), squared_norm(step)
+        return [value, risk(end), slope, curvature, jnp.sqrt(squared_norm(gradient)), squared_norm(step)]
 
-    return jax.vmap(one)(theta, step, end)
+    found: list[jax.Array] = jax.vmap(one)(*steps)
+    return found
 
 
 @functools.cache
-def _integral(nodes: int) -> Callable[..., tuple[jax.Array, ...]]:
-    @jax.jit
-    def integral(problem: Problem, theta: Theta, step: Theta) -> tuple[jax.Array, ...]:
+def _integral(nodes: int) -> Formula:
+    """Of many steps, made once for each number of nodes: a program belongs to its formula."""
+
+    def integral(problem: Problem, steps: tuple[Theta, Theta]) -> list[jax.Array]:
         remainder = functools.partial(taylor_remainder, functools.partial(risk_of, problem), nodes=nodes, order=2)
-        return (jax.vmap(remainder)(theta, step),)
+        return [jax.vmap(remainder)(*steps)]
 
     return integral
 
 
-def _batched(
-    function: Callable[..., tuple[jax.Array, ...]], most: int, problem: Problem, *trees: Theta
-) -> list[np.ndarray]:
-    """The function's arrays over the leading axis of the trees, in pieces of at most ``most``; the last one is padded
-    to a power of two, so that few shapes are compiled."""
-    count = jax.tree.leaves(trees)[0].shape[0]
-    most = max(1, most)
-    parts = []
-    for low in range(0, count, most):
-        size = min(most, count - low)
-        padded = min(most, 1 << math.ceil(math.log2(size)))
-        index = np.minimum(np.arange(low, low + padded), low + size - 1)
-        piece = [jax.tree.map(lambda leaf, index=index: leaf[index], tree) for tree in trees]
-        parts.append([np.asarray(array)[:size] for array in function(problem, *piece)])
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+def _at(formula: Formula, problem: Problem, *trees: Theta, nodes: int = 1) -> list[np.ndarray]:
+    """The formula's arrays over the leading axis of the trees; ``nodes`` evaluations of R are held at once."""
+    numbers = max(problem.rows, sum(int(leaf.size) for leaf in jax.tree.leaves(problem.theta0)), 1)
+    found: list[np.ndarray] = at_points(formula, problem, trees, sizes_for(numbers * nodes), beyond_the_cache(problem))
+    return found
 
 
 def _rounding(problem: Problem, theta: Theta, end: Theta, risk: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ _GROWTH = 1e8  # a run without noise whose gap ends this many times above its st
 _SMALL = 100  # parameters up to which Newton's decrement is measured
 _TOGETHER = {"gpu": 32}  # steps of an inner loop of known length, where that is faster
 _SLICE = 0.5  # seconds after which the host looks up: for progress, and for Ctrl-C
+_GROWTH_OF_SLICES = 64  # from one to the next, at most
+_KEYS = 1 << 10  # seeds whose keys are made in one call, always as many: another number compiles nothing
 
 
 @dataclass
@@ -134,16 +136,17 @@ def _cast(problem: Problem, dtype: str) -> Problem:
 
 def _keys(settled: Settled, seeds: np.ndarray) -> jax.Array:
     """A threefry key for each seed; in a sweep the horizon is folded in, since its runs must be independent."""
-    folded = settled.cell.horizon if settled.cell.sweep else 0
-    keys: jax.Array = _folded(np.uint32(folded), seeds.astype(np.uint32))
+    folded = np.uint32(settled.cell.horizon if settled.cell.sweep else 0)
+    filled = np.pad(seeds.astype(np.uint32), (0, -len(seeds) % _KEYS), "edge").reshape(-1, _KEYS)
+    words = np.concatenate([np.asarray(_folded(folded, some)) for some in filled])[: len(seeds)]
+    keys: jax.Array = jax.random.wrap_key_data(jax.device_put(words), impl="threefry2x32")
     return keys
 
 
 @jax.jit
 def _folded(horizon: jax.Array, seeds: jax.Array) -> jax.Array:
     root = jax.random.fold_in(jax.random.key(0, impl="threefry2x32"), horizon)
-    keys: jax.Array = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(seeds)
-    return keys
+    return jax.random.key_data(jax.vmap(lambda seed: jax.random.fold_in(root, seed))(seeds))
 
 
 def _stack(rows: list[Any]) -> Any:
@@ -164,7 +167,7 @@ def _drive(
     kept: dict[str, Any] = {}
     _keep(kept, 0, len(first.cell.checkpoints), loop.points(program, carry))
     together = _TOGETHER.get(next(iter(keys.devices())).platform, 1)
-    longest = 64  # steps of a slice; grows until a slice takes _SLICE seconds
+    longest = 1  # steps of a slice
     for number, (begin, end) in enumerate(itertools.pairwise(first.cell.checkpoints), start=1):
         at = begin
         while at < end:
@@ -172,14 +175,23 @@ def _drive(
             started = time.perf_counter()
             span = (np.int64(at), np.int64(until))
             carry, samples = loop.advance(program, problem, oracle, hyper, keys, carry, samples, *span, together)
-            if until - at == longest:
-                jax.tree.leaves(carry.theta)[0].block_until_ready()
-                if time.perf_counter() - started < _SLICE / 2:
-                    longest = min(2 * longest, 1 << 30)
+            jax.tree.leaves(carry.theta)[0].block_until_ready()
+            longest = _next_slice(longest, until - at, time.perf_counter() - started)
             advance((until - at) * runs, first.cell.label)
             at = until
         _keep(kept, number, len(first.cell.checkpoints), loop.points(program, carry))
     return kept
+
+
+def _next_slice(longest: int, steps: int, seconds: float) -> int:
+    """How many steps to take before the host looks up, from what the last slice took: some half of _SLICE seconds.
+
+    A slice that a checkpoint cut short says little, unless it took long. A call costs something beside its steps, so
+    that the first ones are thought dearer than they are; and steps may become dearer, so that growth is bounded.
+    """
+    if steps < longest and seconds < _SLICE:
+        return longest
+    return max(1, min(_GROWTH_OF_SLICES * steps, int(0.5 * _SLICE * steps / max(seconds, 1e-6))))
 
 
 def _keep(kept: dict[str, Any], number: int, count: int, points: dict[str, Any]) -> None:

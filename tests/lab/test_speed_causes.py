@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from convlab.lab import environment, loop, measure, runner
+from convlab.lab import environment, loop, measure, noise, quadratic_model, runner
 from tests.benchmarks.ours import Ours, prepare, recorded, steps_taken
 
 N = 23  # rows: a number that no other size of these programs has
@@ -103,6 +103,25 @@ def test_measuring_compiles_nothing_for_other_numbers_of_points() -> None:
     assert not found
     assert min(near) > 0
     assert len(set(near)) == len(near)
+
+
+def test_noise_models_and_keys_compile_nothing_for_other_numbers_of_points_or_seeds() -> None:
+    problem, oracle = sgd().problem, sgd().settled[0].oracle
+    settled = sgd().settled[0]
+
+    def points(count: int) -> np.ndarray:
+        return np.random.default_rng(count).standard_normal((count, 3))
+
+    def all_of(count: int) -> None:
+        noise.measure_noise(problem, oracle, points(count))
+        quadratic_model.measure_steps(problem, np.stack([points(count), points(count + 1)[1:]]), np.array([0, 1]))
+        runner._keys(settled, np.arange(count))
+
+    all_of(300)  # among so many steps some ask for the finest rule of integration
+    with compilations() as found:
+        for count in (2, 3, 6, 40, 500):
+            all_of(count)
+    assert not found
 
 
 def test_one_program_for_each_shape() -> None:
