@@ -20,12 +20,10 @@ from convlab.lab.spec import EXACT, output_parts
 # Runs of one batch: on a CPU the time per run is flat from 16 to 4096; on an H200 it falls up to 10⁵ and more.
 _MOST_RUNS = {"cpu": 4096, "gpu": 1 << 17}
 LONG = 10**7  # steps × runs × weight from which on the other cores are worth a start
-_SHORT = LONG // 5  # below that a piece is not worth a start of its own
+_SHORT = LONG // 8  # below that a piece is not worth a start of its own
 _LIGHT = 128  # numbers of rows that cost a step as much as all the rest of it
 _SEEDS = 16  # seeds that a full batch has room for, at least
-_CACHE = {
-    "cpu": 1 << 20
-}  # bytes that the runs of a step may touch, where it matters: beyond, they take up to 3 times as long
+_CACHE = {"cpu": 1 << 19}  # bytes that a step should touch: beyond the cache it takes up to 3 times as long
 _MEMORY = {"cpu": 1 << 29, "gpu": 1 << 31}  # bytes that a batch may take for its points and states
 
 

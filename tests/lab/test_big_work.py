@@ -243,18 +243,18 @@ def test_heavy_steps_are_worth_a_second_core_sooner() -> None:
 
 
 def test_long_runs_of_many_seeds_are_cut_to_what_the_cache_holds() -> None:
-    """32 rows of 40 numbers a seed, and twice 40 a run: 96 seeds make a mebibyte. Of 960 seeds they are a tenth, where
+    """32 rows of 40 numbers a seed, and twice 40 a run: 48 seeds make half a mebibyte. Of 960 that is a 20th, where
     a piece has steps enough; where it has not, fewer pieces; and where one step counts for little, none."""
     oracle = {"name": "minibatch", "size": 32}
     with environment.numerics("cpu"):
-        for horizon, cores, piece in ((10_000, 1, 96), (10_000, 2, 96), (500, 1, 480), (200, 1, 960)):
+        for horizon, cores, piece in ((10_000, 1, 48), (10_000, 2, 48), (500, 1, 240), (200, 1, 960)):
             _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=horizon, seeds=4, oracle=oracle)
-            assert batch.near_seeds == (1 << 20) // (8 * 40 * 34) == 96
+            assert batch.near_seeds == (1 << 19) // (8 * 40 * 34) == 48
             cut = tasks.Batch(batch.tasks, 4096, cores, batch.near_seeds)
             assert min(960, cut.piece(960)) == piece, horizon
             assert tasks.Batch(batch.tasks, 50, cores, batch.near_seeds).piece(960) <= 50
         _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=10, seeds=4)
-        assert batch.near_seeds == (1 << 20) // (8 * 40 * 3)
+        assert batch.near_seeds == (1 << 19) // (8 * 40 * 3)
         _, (exact,) = settled([{"name": "gd", "step_size": 1e-3}], horizon=10)
         assert exact.near_seeds is None
 
