@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -277,3 +278,39 @@ def test_the_cut_of_a_batch_does_not_depend_on_the_seeds_asked_for() -> None:
         assert names == {task.name for batch in tasks.batches(again, device.platform) for task in batch.tasks}
         other = settled(RIDGE, [{"name": "sgd", "step_size": 0.06}], horizon=50)
         assert names.isdisjoint(task.name for batch in tasks.batches(other, device.platform) for task in batch.tasks)
+
+
+class Clock:
+    """A clock that only the loop's steps move, each by so many seconds; notes how long every slice took."""
+
+    def __init__(self, seconds: Callable[[int], float]) -> None:
+        self.now, self.slices, self._seconds, self._advance = 0.0, [0.0], seconds, loop.advance
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def advance(self, *arguments: Any, **options: Any) -> Any:
+        self.slices.append(sum(self._seconds(t) for t in range(int(arguments[7]), int(arguments[8]))))
+        self.now += self.slices[-1] + 1e-4  # what a call costs beside its steps
+        return self._advance(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most", "calls"),
+    [
+        (lambda t: 3.0, 3.0, 300),  # one step is a slice
+        (lambda t: 1e-3, 0.5, 10),
+        (lambda t: 1e-6, 0.5, 4),  # 1, 64, and the rest
+        (lambda t: 1e-6 if t < 30 else 0.1, 0.1 * 64, 300),  # steps become dearer: one slice is long, and no other
+    ],
+)
+def test_the_host_looks_up_every_half_second_or_step(
+    seconds: Callable[[int], float], most: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(seconds)
+    monkeypatch.setattr(runner, "time", clock)
+    monkeypatch.setattr(loop, "advance", clock.advance)
+    run(RIDGE, [{"name": "sgd", "step_size": 0.05}], horizon=300, seeds=3, checkpoints=2)
+    assert max(clock.slices) <= most * (1 + 1e-9)
+    assert sorted(clock.slices)[-2] <= max(0.5, seconds(299)) * (1 + 1e-9)
+    assert len(clock.slices) <= calls + 1
