@@ -43,7 +43,7 @@ class Catalog:
         """The names of a kind's plug-ins, sorted: its files without a leading underscore."""
         try:
             with os.scandir(self.root / kind) as found:  # for each name that is looked up; pathlib takes longer
-                files = [entry.name for entry in found if entry.name.endswith(".py") and entry.is_file()]
+                files = [entry.name for entry in found if entry.name.endswith(".py") and os.path.isfile(entry.path)]
         except OSError:
             return []
         return sorted(name.removesuffix(".py") for name in files if not name.startswith(("_", ".")))

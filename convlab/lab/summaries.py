@@ -23,7 +23,10 @@ _MOST = 1000  # entries, each of some 200 bytes
 
 def summaries(kinds: tuple[str, ...]) -> dict[str, list[tuple[str, str]]]:
     """For each kind the names of its plug-ins, with a line on each; of one that cannot serve, why."""
-    place = cache_folder.root() / _FILE if cache_folder.is_wanted() else None
+    try:
+        place = cache_folder.root() / _FILE if cache_folder.is_wanted() else None
+    except (OSError, ValueError, RuntimeError):  # no home
+        place = None
     reader = [sys.version, *_stamp(Path(signature.__file__))]
     kept = _read(place, reader) if place else {}
     found: dict[str, list[tuple[str, str]]] = {}
@@ -36,6 +39,9 @@ def summaries(kinds: tuple[str, ...]) -> dict[str, list[tuple[str, str]]]:
             if entry[:2] != stamp:
                 plug_in = CATALOG.read(kind, name)
                 entry = [*stamp, f"({plug_in.fault})" if plug_in.fault else plug_in.summary]
+                if plug_in.fault:  # may pass without a trace in time and size, and is read again
+                    found[kind].append((name, entry[2]))
+                    continue
             seen[f"{kind} {path}"] = entry
             found[kind].append((name, entry[2]))
     if place and any(kept.get(key) != entry for key, entry in seen.items()):

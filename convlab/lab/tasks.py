@@ -105,10 +105,11 @@ def batches(settled: Sequence[Settled], device: str) -> list[Batch]:
 
 def _near(settled: Settled, hyperparameters: int, device: str) -> int | None:
     """How many seeds a step may have before it leaves the cache: the rows that each gathers, and two vectors a run."""
-    if not settled.random or device not in _CACHE:
+    rows = settled.oracle.rows_per_step(settled.problem)
+    if not settled.random or device not in _CACHE or rows >= max(settled.problem.rows, 1):  # all rows: none is gathered
         return None
     d = sum(int(np.size(leaf)) for leaf in jax.tree.leaves(settled.problem.theta0))
-    numbers = d * (settled.oracle.rows_per_step(settled.problem) + 2 * hyperparameters)
+    numbers = d * (rows + 2 * hyperparameters)
     return max(_SEEDS, int(_CACHE[device] / (8 * numbers)))
 
 

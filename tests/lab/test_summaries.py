@@ -52,7 +52,7 @@ def test_a_file_is_read_once_and_again_when_it_changes(plug_ins: Path, monkeypat
     assert told() == "Another thing of it."
     path.write_text("def one(:")
     assert [told(), told()] == ["(line 1: invalid syntax)"] * 2
-    assert len(read) == 4
+    assert len(read) == 5  # what is at fault may pass, and is not kept
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"reader": 1, "files": {}}', b"\xff", b"null", b"[" * 100_000])
