@@ -101,7 +101,7 @@ def require_sound_jax() -> None:
     Once for each environment: that it passed is kept beside the programs, in the folder of this jax, this processor and
     this number of threads, sealed as they are. A fault is never kept, nor anything where no programs are.
     """
-    device = getattr(jax.config, "jax_default_device", None)  # the scope's: the backend is another's where there are two
+    device = getattr(jax.config, "jax_default_device", None)  # the scope's, not the backend's
     where = f"{jax.default_backend()}, {device}"
     key = f"canary passed: {versions()}, {where}, {os.environ.get('XLA_FLAGS')}, {_CALLS} calls"
     if program_cache.recalled(key) == _SOUND:
