@@ -138,7 +138,7 @@ def __getattr__(name: str) -> Any:
     if name in _FILES:
         found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
         return found
-    if not name.startswith("__") and importlib.util.find_spec(f"{__name__}.{name}"):
+    if name.isidentifier() and not name.startswith("__") and importlib.util.find_spec(f"{__name__}.{name}"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 

@@ -45,7 +45,7 @@ def summaries(kinds: tuple[str, ...]) -> dict[str, list[tuple[str, str]]]:
             seen[f"{kind} {path}"] = entry
             found[kind].append((name, entry[2]))
     if place and any(kept.get(key) != entry for key, entry in seen.items()):
-        others = kept if len(kept) < _MOST else {}  # of other installations, some of them gone
+        others = kept if len(kept) < _MOST else {}  # of other kinds, and of files that are gone
         _write(place, {"reader": reader, "files": {**others, **seen}})
     return found
 

@@ -23,7 +23,7 @@ LONG = 10**7  # steps × runs × weight from which on the other cores are worth 
 _SHORT = LONG // 8  # below that a piece is not worth a start of its own
 _LIGHT = 128  # numbers of rows that cost a step as much as all the rest of it
 _SEEDS = 16  # seeds that a full batch has room for, at least
-_CACHE = {"cpu": 1 << 19}  # bytes that a step should touch: beyond the cache it takes up to 3 times as long
+_CACHE = {"cpu": 1 << 19}  # bytes that a step should touch: beyond the cache it takes up to 3.5 times as long
 _MEMORY = {"cpu": 1 << 29, "gpu": 1 << 31}  # bytes that a batch may take for its points and states
 
 
@@ -71,10 +71,12 @@ class Batch:
         effort = len(self.tasks) * seeds * self.first.cell.horizon * self.weight
         cores = self.cores if effort >= LONG else 1
         near = min(self.most_seeds, self.near_seeds or self.most_seeds)
-        least = min(-(-seeds // near), int(effort / _SHORT))
+        worth = int(effort / _SHORT)  # pieces, at most
+        least = min(-(-seeds // near), worth)
         if near < self.most_seeds and least > cores:
-            equal = [k for k in range(least, 2 * least) if seeds % k == 0 and k % cores == 0]
-            return min(self.most_seeds, seeds // equal[0] if equal else -(-seeds // least))
+            equal = [k for k in range(least, min(2 * least - 1, worth) + 1) if seeds % k == 0 and k % cores == 0]
+            count = equal[0] if equal else min(worth, least + -least % cores)  # each core as many, else
+            return min(self.most_seeds, -(-seeds // count))
         shares = [k for k in range(2, cores + 1) if seeds % k == 0 and seeds >= k * _SEEDS]
         return min(self.most_seeds, seeds // shares[-1]) if shares else self.most_seeds
 

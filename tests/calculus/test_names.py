@@ -31,6 +31,7 @@ def test_every_name_is_there_and_from_the_file_that_is_said() -> None:
 def test_a_name_that_is_not_there_is_answered_as_python_does() -> None:
     with pytest.raises(AttributeError, match="no attribute 'gradeint'"):
         calculus.gradeint  # noqa: B018
+    assert not hasattr(calculus, "taylor.nowhere")
     with pytest.raises(ImportError):
         exec("from convlab.calculus import gradeint")
 

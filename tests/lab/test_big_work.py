@@ -255,8 +255,17 @@ def test_long_runs_of_many_seeds_are_cut_to_what_the_cache_holds() -> None:
             assert tasks.Batch(batch.tasks, 50, cores, batch.near_seeds).piece(960) <= 50
         _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=10, seeds=4)
         assert batch.near_seeds == (1 << 19) // (8 * 40 * 3)
+        _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=10_000, seeds=4, oracle=oracle)
+        assert tasks.Batch(batch.tasks, 4096, 2, 48).piece(97) == 25  # four pieces, not three on two cores
+        one_row, short = {"name": "minibatch", "size": 1}, tasks._SHORT
+        _, (batch,) = settled([{"name": "sgd", "step_size": 1e-3}], horizon=100_000, seeds=4, oracle=one_row)
+        assert 27 * 100_000 * batch.weight / 3 < short  # a third of it would be too short
+        assert tasks.Batch(batch.tasks, 4096, 1, 16).piece(27) == 14
+        _, (noisy,) = settled(
+            [{"name": "sgd", "step_size": 1e-3}], horizon=10, seeds=4, oracle={"name": "additive_noise", "sigma": 0.1}
+        )
         _, (exact,) = settled([{"name": "gd", "step_size": 1e-3}], horizon=10)
-        assert exact.near_seeds is None
+        assert noisy.near_seeds is exact.near_seeds is None  # no row is gathered
 
 
 @pytest.mark.usefixtures("unrendered")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
 import pytest
 
 from convlab.core.errors import ConvlabError
@@ -50,6 +51,15 @@ def test_it_is_asked_once_for_each_environment(canary: Canary, monkeypatch: pyte
     assert [asked(canary) for _ in range(2)] == [1, 0]
     monkeypatch.setattr(environment, "threads", lambda: 77)
     assert [asked(canary) for _ in range(2)] == [1, 0]
+
+
+def test_what_passed_on_one_device_says_nothing_of_another(canary: Canary) -> None:
+    assert [asked(canary) for _ in range(2)] == [1, 0]
+    with environment.numerics("cpu"), jax.default_device(None):  # no device of the scope's, but the backend's own
+        environment.require_sound_jax()
+        environment.require_sound_jax()
+    assert canary.asked == 2
+    assert asked(canary) == 0
 
 
 def test_without_a_place_for_programs_it_is_asked_in_every_run(

@@ -51,6 +51,13 @@ def test_private_files_are_no_plug_ins(tree: Catalog) -> None:
     assert tree.names("optimizers") == ["sgd"]
 
 
+def test_an_entry_that_is_no_file_hides_no_other(tree: Catalog) -> None:
+    before = tree.names("outputs")
+    assert before
+    (tree.root / "outputs" / "loop.py").symlink_to("loop.py")
+    assert tree.names("outputs") == before
+
+
 def test_signature_is_read_without_importing(tree: Catalog) -> None:
     sgd = tree.read("optimizers", "sgd")
     assert sgd.summary == "One random row a step."

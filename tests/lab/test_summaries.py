@@ -87,6 +87,11 @@ def test_without_a_place_nothing_is_kept(plug_ins: Path, monkeypatch: pytest.Mon
     assert told() == "First of it."
 
 
+def test_without_a_home_nothing_is_kept(plug_ins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVLAB_CACHE", "~nobody-of-this-name/cache")
+    assert [told(), told()] == ["First of it."] * 2
+
+
 def test_several_at_once_leave_a_whole_file(plug_ins: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(lambda _: told(), range(40))) == {"First of it."}
